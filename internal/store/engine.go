@@ -1,0 +1,195 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Engine is a kind of database.
+type Engine string
+
+// The engines.
+const (
+	SQLite     Engine = "sqlite"
+	PostgreSQL Engine = "postgresql"
+)
+
+// dialect is what differs between the engines for one statement.
+type dialect struct {
+	engine Engine
+	// rebound keeps the statements that were rewritten for this engine. Its
+	// size is bounded by the number of statements in the program, since
+	// statements are constant texts.
+	rebound sync.Map
+}
+
+// rebind rewrites `?` to the engine's placeholders. A `?` inside a quoted text
+// stays.
+func (d *dialect) rebind(query string) string {
+	if d.engine != PostgreSQL {
+		return query
+	}
+	if q, ok := d.rebound.Load(query); ok {
+		return q.(string)
+	}
+	var b strings.Builder
+	n, quoted := 0, false
+	for i := range len(query) {
+		switch c := query[i]; {
+		case c == '\'':
+			quoted = !quoted
+			b.WriteByte(c)
+		case c == '?' && !quoted:
+			n++
+			b.WriteByte('$')
+			b.WriteString(strconv.Itoa(n))
+		default:
+			b.WriteByte(c)
+		}
+	}
+	if len(query) < 4096 {
+		d.rebound.Store(query, b.String())
+	}
+	return b.String()
+}
+
+func (db *DB) openPostgreSQL(ctx context.Context) error {
+	cfg, err := pgx.ParseConfig(db.opts.DSN)
+	if err != nil {
+		return fmt.Errorf("database_connection: %w", err)
+	}
+	cfg.RuntimeParams["timezone"] = "UTC"
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "orrery"
+	}
+	pool := stdlib.OpenDB(*cfg)
+	pool.SetMaxOpenConns(db.opts.MaxConns)
+	pool.SetMaxIdleConns(db.opts.MaxConns)
+	pool.SetConnMaxIdleTime(time.Minute)
+	if err := pool.PingContext(ctx); err != nil {
+		_ = pool.Close()
+		return fmt.Errorf("connecting to PostgreSQL: %w", err)
+	}
+	db.querier = querier{run: pool, pool: pool, dialect: &dialect{engine: PostgreSQL}}
+	db.write = pool
+	return nil
+}
+
+func (db *DB) openSQLite(ctx context.Context) error {
+	path, err := filepath.Abs(db.opts.Path)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("making the database's folder: %w", err)
+	}
+	// The path is percent-encoded so that a `?` or `#` in it stays a path.
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size(-4000)"
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return err
+	}
+	pool.SetMaxOpenConns(min(db.opts.MaxConns, 4))
+	pool.SetMaxIdleConns(2)
+	if err := pool.PingContext(ctx); err != nil {
+		_ = pool.Close()
+		return fmt.Errorf("opening %s: %w", path, err)
+	}
+	writer, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
+	if err != nil {
+		_ = pool.Close()
+		return err
+	}
+	writer.SetMaxOpenConns(1)
+	lock, err := openWriteLock(path + ".lock")
+	if err != nil {
+		_, _ = pool.Close(), writer.Close()
+		return err
+	}
+	db.querier = querier{run: pool, pool: pool, dialect: &dialect{engine: SQLite}}
+	db.write, db.lock = writer, lock
+	return nil
+}
+
+// writeLock lets one writer in at a time: SQLite has a single writer, and
+// waiting for a file lock is fairer and quicker than SQLite's own polling.
+type writeLock struct {
+	turn chan struct{} // within this process
+	file *os.File      // between processes
+}
+
+func openWriteLock(path string) (*writeLock, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database's lock file: %w", err)
+	}
+	return &writeLock{turn: make(chan struct{}, 1), file: f}, nil
+}
+
+func (l *writeLock) acquire(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
+		err := unix.Flock(int(l.file.Fd()), unix.LOCK_EX)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			<-l.turn
+			return fmt.Errorf("locking the database for writing: %w", err)
+		}
+	}
+}
+
+func (l *writeLock) release() {
+	_ = unix.Flock(int(l.file.Fd()), unix.LOCK_UN)
+	<-l.turn
+}
+
+func (l *writeLock) close() error { return l.file.Close() }
+
+// retryable tells whether a transaction failed only because of others.
+func retryable(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "40001" || pg.Code == "40P01"
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code()&0xff == sqlite3.SQLITE_BUSY
+	}
+	return false
+}
+
+// IsUnique tells whether err is a violated unique index or primary key.
+func IsUnique(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23505"
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return false
+}

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Options say which database to open.
+type Options struct {
+	Engine Engine
+	// Path is the database file (SQLite).
+	Path string
+	// DSN is the connection string (PostgreSQL, in libpq's URL or key=value
+	// form).
+	DSN string
+	// MaxConns bounds the connections of this process; 0 means 10.
+	MaxConns int
+	// Now is the clock that stamps rows; nil means the system's.
+	Now func() time.Time
+}
+
+// DB is one open database. It reads without a transaction; Write opens one.
+type DB struct {
+	querier
+	opts  Options
+	write *sql.DB // the same as querier's pool except on SQLite
+	lock  *writeLock
+	now   func() time.Time
+}
+
+// Tx is a transaction opened by DB.Write.
+type Tx struct {
+	querier
+	tx  *sql.Tx
+	db  *DB
+	now time.Time
+	// afterCommit is run, in order, once the transaction is durable.
+	afterCommit []func()
+}
+
+// Querier is what DB and Tx share, so that one function serves both.
+type Querier interface {
+	// Engine tells the database's kind.
+	Engine() Engine
+	// Exec runs a statement and returns the number of rows it touched.
+	Exec(ctx context.Context, query string, args ...any) (int64, error)
+	// Query runs a query; the caller must close the rows.
+	Query(ctx context.Context, query string, args ...any) (*Rows, error)
+	// QueryRow runs a query of one row; Scan gives ErrNoRows without it.
+	QueryRow(ctx context.Context, query string, args ...any) *Row
+	// Now is the time that rows written through this Querier carry: UTC, in
+	// whole microseconds, the same for all rows of a transaction.
+	Now() time.Time
+}
+
+// ErrNoRows is what Scan returns when a query found nothing.
+var ErrNoRows = sql.ErrNoRows
+
+// Open connects to the database, without creating or changing anything in it.
+func Open(ctx context.Context, opts Options) (*DB, error) {
+	if opts.MaxConns == 0 {
+		opts.MaxConns = 10
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	db := &DB{opts: opts, now: opts.Now}
+	var err error
+	switch opts.Engine {
+	case SQLite:
+		err = db.openSQLite(ctx)
+	case PostgreSQL:
+		err = db.openPostgreSQL(ctx)
+	default:
+		err = fmt.Errorf("unknown database engine %q", opts.Engine)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// Options gives what the database was opened with.
+func (db *DB) Options() Options { return db.opts }
+
+// Now is the time that a row written now carries.
+func (db *DB) Now() time.Time { return stamp(db.now()) }
+
+// Close ends every connection.
+func (db *DB) Close() error {
+	var err error
+	if db.write != nil && db.write != db.pool {
+		err = db.write.Close()
+	}
+	if db.lock != nil {
+		err = errors.Join(err, db.lock.close())
+	}
+	return errors.Join(err, db.pool.Close())
+}
+
+// Ping tells whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+
+// Now is the time that all rows of this transaction carry.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// AfterCommit has f run once the transaction is durable; not at all when it is
+// rolled back. Wake-ups are sent this way.
+func (tx *Tx) AfterCommit(f func()) { tx.afterCommit = append(tx.afterCommit, f) }
+
+// maxAttempts bounds how often Write repeats a transaction that the database
+// gave up because of others (a deadlock, a serialisation failure).
+const maxAttempts = 5
+
+// Write runs f in a transaction and commits it; an error of f rolls everything
+// back and is returned. When the database asks for it, f is run again from the
+// beginning, so f must not change anything outside the transaction except
+// through AfterCommit.
+func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
+	var err error
+	for range maxAttempts {
+		err = db.writeOnce(ctx, f)
+		if err == nil || !retryable(err) {
+			return err
+		}
+	}
+	return err
+}
+
+func (db *DB) writeOnce(ctx context.Context, f func(tx *Tx) error) error {
+	if db.lock != nil {
+		if err := db.lock.acquire(ctx); err != nil {
+			return err
+		}
+		defer db.lock.release()
+	}
+	sqlTx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	tx := &Tx{
+		querier: querier{run: sqlTx, pool: db.pool, dialect: db.dialect},
+		tx:      sqlTx, db: db, now: db.Now(),
+	}
+	done := false
+	defer func() {
+		if !done { // an error or a panic of f
+			_ = sqlTx.Rollback()
+		}
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	done = true
+	for _, after := range tx.afterCommit {
+		after()
+	}
+	return nil
+}
