@@ -73,7 +73,10 @@ type Tool struct {
 	RequestParamTranslation []RequestParam // data_source tools
 	RedirectURLParams       string
 
-	Hidden             bool
+	// Hidden keeps the tool out of the panel. HiddenWritten says that the file or the toolbox says anything about it,
+	// which Galaxy's JSON shows ("" instead of false).
+	Hidden, HiddenWritten bool
+
 	RequireLogin       bool
 	DisplayInterface   bool
 	WorkflowCompatible bool
@@ -90,7 +93,7 @@ type Tool struct {
 	Path       string   // the tool file
 	Dir        string   // its folder, Cheetah's $__tool_directory__
 	MacroPaths []string // imported macro files
-	Hash       string   // SHA-256 of the expanded XML, hex
+	Warnings   []string // oddities that do not keep the tool from working, each with file and line
 }
 
 // Xref is an <xref>: an entry of a registry such as bio.tools.
