@@ -1,0 +1,415 @@
+package testenv
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// AdminKey is the bootstrap key of servers started by Server, AdminEmail the address that becomes an administrator.
+const (
+	AdminKey   = "test-bootstrap-admin-key"
+	AdminEmail = "admin@example.org"
+)
+
+// Options say how the server under test is set up. The zero value is SQLite, all in one process.
+type Options struct {
+	Postgres   bool           // keep the data in a PostgreSQL database of its own
+	WebWorkers int            // web worker processes; 0 for what the server does by default
+	Handlers   int            // job handler processes; 0 for none of their own: web workers run the jobs
+	Settings   map[string]any // further settings of the galaxy: section
+	Gravity    map[string]any // further settings of the gravity: section
+	Files      map[string]string
+	Env        []string      // further environment variables, NAME=value
+	Start      time.Duration // how long the start may take, 60 s when 0
+}
+
+// Instance is a running Orrery with its own folder, database and port.
+type Instance struct {
+	URL       string // no slash at its end
+	Dir       string // has galaxy.yml, the files of Options.Files and data/
+	DataDir   string
+	Config    string // path of galaxy.yml
+	Database  Database
+	Connector string // the database_connection of galaxy.yml
+
+	t      testing.TB
+	binary string
+	mark   string
+	env    []string
+	start  time.Duration
+
+	mu      sync.Mutex
+	process *exec.Cmd
+	ended   chan struct{}
+	failure error
+	output  *os.File
+}
+
+// markVariable marks every process that a server starts, so that none outlives the test binary.
+const markVariable = "ORRERY_TEST_RUN"
+
+var built = sync.OnceValues(build)
+
+// Binary returns the path of the orrery program built from this checkout, or what the variable ORRERY_BINARY names.
+func Binary(t testing.TB) string {
+	t.Helper()
+	external(t)
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+func build() (string, error) {
+	if named := os.Getenv("ORRERY_BINARY"); named != "" {
+		return filepath.Abs(named)
+	}
+	root, err := findRoot()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "orrery-binary-")
+	if err != nil {
+		return "", err
+	}
+	if _, err := watchdog("rm -rf " + quote(dir)); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	binary := filepath.Join(dir, "orrery")
+	cmd := exec.Command("go", "build", "-o", binary, "./cmd/orrery")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("orrery could not be built: %w\n%s", err, output)
+	}
+	return binary, nil
+}
+
+// Server builds Orrery, writes a galaxy.yml for it, runs it and returns when it answers. It is stopped at the end of
+// the test; when the test has failed, its logs are printed.
+func Server(t testing.TB, options Options) *Instance {
+	t.Helper()
+	external(t)
+	s, err := prepare(t, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Registered before the start, so that a start that fails shows its logs, too.
+	t.Cleanup(s.finish)
+	s.Start()
+	return s
+}
+
+func prepare(t testing.TB, options Options) (*Instance, error) {
+	s := &Instance{t: t, binary: Binary(t), mark: rand.Text(), start: options.Start}
+	if s.start == 0 {
+		s.start = time.Minute
+	}
+	// Not t.TempDir: its name holds the test's, and UNIX sockets below it would have too long a path.
+	dir, err := os.MkdirTemp("", "orrery-test-")
+	if err != nil {
+		return nil, err
+	}
+	kill := killMarked(markVariable, s.mark)
+	stopWatching, err := watchdog(kill + "rm -rf " + quote(dir) + "\n")
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	t.Cleanup(func() {
+		if err := stopWatching(); err != nil {
+			t.Logf("cleaning up: %v", err)
+		}
+	})
+	s.Dir, s.DataDir, s.Config = dir, filepath.Join(dir, "data"), filepath.Join(dir, "galaxy.yml")
+	s.Connector = "sqlite:///" + filepath.Join(s.DataDir, "universe.sqlite") + "?isolation_level=IMMEDIATE"
+	if options.Postgres {
+		s.Database = Postgres(t)
+		s.Connector = s.Database.URL()
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s.URL = "http://127.0.0.1:" + strconv.Itoa(port)
+	s.env = append(append(os.Environ(), markVariable+"="+s.mark), options.Env...)
+	for name, content := range options.Files {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o644)); err != nil {
+			return nil, err
+		}
+	}
+	// JSON is YAML, and quotes everything rightly.
+	text, err := json.MarshalIndent(s.configuration(options, port), "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return s, os.WriteFile(s.Config, append(text, '\n'), 0o644)
+}
+
+func (s *Instance) configuration(options Options, port int) map[string]any {
+	gunicorn := map[string]any{"bind": "127.0.0.1:" + strconv.Itoa(port)}
+	if options.WebWorkers > 0 {
+		gunicorn["workers"] = options.WebWorkers
+	}
+	gravity := map[string]any{"gunicorn": gunicorn}
+	if options.Handlers > 0 {
+		gravity["handlers"] = map[string]any{
+			"handler": map[string]any{"processes": options.Handlers, "pools": []string{"job-handlers", "workflow-schedulers"}},
+		}
+	}
+	for name, value := range options.Gravity {
+		gravity[name] = value
+	}
+	galaxy := map[string]any{
+		"data_dir":                s.DataDir,
+		"database_connection":     s.Connector,
+		"admin_users":             AdminEmail,
+		"bootstrap_admin_api_key": AdminKey,
+		"id_secret":               "the secret of a test's server",
+	}
+	for name, value := range options.Settings {
+		galaxy[name] = value
+	}
+	return map[string]any{"gravity": gravity, "galaxy": galaxy}
+}
+
+// Start runs the server and waits until it answers; after Stop or Kill it is the same server again.
+func (s *Instance) Start() {
+	s.t.Helper()
+	output, err := os.OpenFile(filepath.Join(s.Dir, "output"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	root := Root(s.t)
+	cmd := exec.Command(s.binary, "run", "-c", s.Config)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = root, s.env, output, output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		_ = output.Close()
+		s.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	s.mu.Lock()
+	s.process, s.ended, s.output = cmd, ended, output
+	s.mu.Unlock()
+	go func() {
+		err := cmd.Wait()
+		s.mu.Lock()
+		s.failure = err
+		s.mu.Unlock()
+		_ = output.Close()
+		close(ended)
+	}()
+	ctx, cancel := context.WithTimeout(s.t.Context(), s.start)
+	defer cancel()
+	err = poll(ctx, ended, func() error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/version", nil)
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		_, err = io.Copy(io.Discard, response.Body)
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("GET /api/version answers %s", response.Status)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatalf("orrery run -c galaxy.yml does not answer: %v", err)
+	}
+}
+
+// errEnded is returned by poll when what it waits for can happen no more.
+var errEnded = errors.New("the process has ended")
+
+// poll calls a function until it returns nil, at growing intervals.
+func poll(ctx context.Context, ended <-chan struct{}, try func() error) error {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w; the last answer: %w", ctx.Err(), err)
+		case <-ended:
+			return fmt.Errorf("%w; the last answer: %w", errEnded, err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Stop ends the server as Ctrl-C does and waits for it. It fails the test when the server takes longer than 30 s or
+// does not end with exit code 0.
+func (s *Instance) Stop() {
+	s.t.Helper()
+	s.mu.Lock()
+	process, ended := s.process, s.ended
+	s.process = nil
+	s.mu.Unlock()
+	if process == nil {
+		return
+	}
+	if err := process.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Errorf("stopping the server: %v", err)
+	}
+	select {
+	case <-ended:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.failure != nil {
+			s.t.Errorf("the server ended with: %v", s.failure)
+		}
+	case <-time.After(30 * time.Second):
+		s.t.Error("the server did not stop within 30 s of SIGINT")
+		_ = process.Process.Kill()
+		<-ended
+	}
+}
+
+// Kill ends every process of the server with SIGKILL, jobs included, as a power cut does.
+func (s *Instance) Kill() {
+	s.t.Helper()
+	s.mu.Lock()
+	process, ended := s.process, s.ended
+	s.process = nil
+	s.mu.Unlock()
+	if err := runScript(killMarked(markVariable, s.mark)); err != nil {
+		s.t.Logf("killing: %v", err)
+	}
+	if process != nil {
+		<-ended
+	}
+}
+
+func (s *Instance) finish() {
+	s.t.Helper()
+	s.Stop()
+	if s.t.Failed() {
+		s.t.Logf("galaxy.yml and the logs of the failed test:\n%s", s.Logs())
+	}
+	s.Kill() // what outlives the server on purpose: jobs
+}
+
+// Logs returns galaxy.yml, the server's output and the end of each log file.
+func (s *Instance) Logs() string {
+	var b strings.Builder
+	names := []string{s.Config, filepath.Join(s.Dir, "output")}
+	var logs []string
+	_ = filepath.WalkDir(s.DataDir, func(name string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && strings.HasSuffix(name, ".log") {
+			logs = append(logs, name)
+		}
+		return nil // an unreadable folder has no logs to show
+	})
+	sort.Strings(logs)
+	for _, name := range append(names, logs...) {
+		fmt.Fprintf(&b, "--- %s\n%s\n", name, tail(name, 200))
+	}
+	return b.String()
+}
+
+// tail returns the last lines of a file that may be large.
+func tail(name string, lines int) string {
+	file, err := os.Open(name)
+	if err != nil {
+		return err.Error()
+	}
+	defer file.Close()
+	const most = 64 << 10
+	if info, err := file.Stat(); err == nil && info.Size() > most {
+		if _, err := file.Seek(-most, io.SeekEnd); err != nil {
+			return err.Error()
+		}
+	}
+	text, err := io.ReadAll(io.LimitReader(file, most))
+	if err != nil {
+		return err.Error()
+	}
+	return lastLines(string(text), lines)
+}
+
+// PID returns the process id of one of the server's processes by its name, e.g. "handler_0", as its pid file says.
+func (s *Instance) PID(name string) (int, error) {
+	file := filepath.Join(s.DataDir, "run", name+".pid")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(text)))
+	if err != nil || pid <= 1 {
+		return 0, fmt.Errorf("%s has no process id: %q", file, text)
+	}
+	return pid, nil
+}
+
+// Processes returns the names of the server's processes that have a pid file, sorted.
+func (s *Instance) Processes() []string {
+	files, err := filepath.Glob(filepath.Join(s.DataDir, "run", "*.pid"))
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i] = strings.TrimSuffix(filepath.Base(file), ".pid")
+	}
+	sort.Strings(names)
+	return names
+}
+
+// KillProcess ends one process with SIGKILL and returns the id it had.
+func (s *Instance) KillProcess(name string) int {
+	s.t.Helper()
+	pid, err := s.PID(name)
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		s.t.Fatalf("killing %s: %v", name, err)
+	}
+	return pid
+}
+
+// WaitRestarted waits until a process has another id than the one it had, and is alive.
+func (s *Instance) WaitRestarted(name string, had int) {
+	s.t.Helper()
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(s.t.Context(), s.start)
+	defer cancel()
+	err := poll(ctx, ended, func() error {
+		pid, err := s.PID(name)
+		if err != nil {
+			return err
+		}
+		if pid == had {
+			return fmt.Errorf("%s is still process %d", name, pid)
+		}
+		return syscall.Kill(pid, 0)
+	})
+	if err != nil {
+		s.t.Fatalf("%s was not started again: %v", name, err)
+	}
+}
