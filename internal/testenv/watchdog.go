@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -25,12 +26,22 @@ func watchdog(script string) (stop func() error, err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("watchdog: %w", err)
 	}
+	// A pipe that nothing refers to is closed by the garbage collector, which would look like the end of the process.
+	held.mu.Lock()
+	held.pipes = append(held.pipes, pipe)
+	held.mu.Unlock()
 	return func() error {
 		if err := pipe.Close(); err != nil && err != os.ErrClosed {
 			return err
 		}
 		return cmd.Wait()
 	}, nil
+}
+
+// held keeps the pipes of all watchdogs open until the process ends.
+var held struct {
+	mu    sync.Mutex
+	pipes []io.Closer
 }
 
 // quote makes one word for the shell of any text.
