@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -395,4 +396,34 @@ func RawJSON[T any](text string, def T) T {
 		return def
 	}
 	return v
+}
+
+// ReserveEmail makes transactions that are about to take the same address,
+// whatever its case, follow each other, and tells whether it is free.
+func ReserveEmail(ctx context.Context, tx *Tx, email string) (free bool, err error) {
+	if tx.Engine() == PostgreSQL {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(lower(?), 20260122))`, email); err != nil {
+			return false, err
+		}
+	}
+	_, err = UserByEmail(ctx, tx, email)
+	if errors.Is(err, ErrNoRows) {
+		return true, nil
+	}
+	return false, err
+}
+
+// ReplaceAddresses sets a user's addresses.
+func ReplaceAddresses(ctx context.Context, tx *Tx, userID int64, addresses []Address) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM user_address WHERE user_id = ?`, userID); err != nil {
+		return err
+	}
+	rows := make([][]any, len(addresses))
+	for i, a := range addresses {
+		rows[i] = []any{tx.Now(), tx.Now(), userID, a.Desc, a.Name, a.Institution, a.Address, a.City, a.State, a.PostalCode, a.Country, a.Phone, false, false}
+	}
+	return InsertRows(ctx, tx, "user_address", []string{
+		"create_time", "update_time", "user_id", `"desc"`, "name", "institution", "address", "city", "state",
+		"postal_code", "country", "phone", "deleted", "purged",
+	}, rows)
 }
