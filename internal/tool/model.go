@@ -748,7 +748,24 @@ func compareVersionPart(x, y string) int {
 		}
 		return 1
 	}
+	if px, py := preRelease(xr), preRelease(yr); px != py {
+		if px {
+			return -1
+		}
+		return 1
+	}
 	return strings.Compare(xr, yr)
+}
+
+// preRelease says that a part such as "rc1" comes before the version without it.
+func preRelease(s string) bool {
+	s = strings.ToLower(s)
+	for _, p := range []string{"rc", "alpha", "beta", "dev", "pre", "a", "b", "c"} {
+		if rest, ok := strings.CutPrefix(s, p); ok && (rest == "" || rest[0] >= '0' && rest[0] <= '9') {
+			return true
+		}
+	}
+	return false
 }
 
 // leadingNumber splits a part into its leading digits, without leading zeros, and the rest.
