@@ -241,3 +241,6 @@ func sortedColumns(row Values) []string {
 	slices.Sort(columns)
 	return columns
 }
+
+// replaceOnce fills a named place in a constant query.
+func replaceOnce(query, place, with string) string { return strings.Replace(query, place, with, 1) }

@@ -3,7 +3,8 @@ package schema
 // Own gives the statements, without semicolons, that create the tables and
 // indexes that are Orrery's alone. Their names begin with `orrery_`, so that
 // Galaxy and its migrations leave them alone. Each is written with IF NOT
-// EXISTS: they are run on every start, also on a database that Galaxy made.
+// EXISTS: they are run whenever the set of them has changed, also on a
+// database that Galaxy made.
 func Own(engine string) []string {
 	if engine == "postgresql" {
 		return ownPostgreSQL
@@ -11,6 +12,63 @@ func Own(engine string) []string {
 	return ownSQLite
 }
 
-var ownPostgreSQL = []string{}
+var ownPostgreSQL = append([]string{
+	// One row per start of a server process. Expiry is by the database's clock.
+	`CREATE TABLE IF NOT EXISTS orrery_instance (
+    id CHAR(32) NOT NULL PRIMARY KEY,
+    server_name VARCHAR(255) NOT NULL,
+    hostname VARCHAR(255) NOT NULL,
+    pid INTEGER NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    pools TEXT NOT NULL,
+    version VARCHAR(64) NOT NULL,
+    started TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    expires TIMESTAMP WITHOUT TIME ZONE NOT NULL
+)`,
+	// The proof of ownership behind job.handler.
+	`CREATE TABLE IF NOT EXISTS orrery_claim (
+    job_id INTEGER NOT NULL PRIMARY KEY,
+    instance CHAR(32) NOT NULL,
+    epoch INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    pool VARCHAR(255) NOT NULL
+)`,
+}, shared...)
 
-var ownSQLite = []string{}
+var ownSQLite = append([]string{
+	`CREATE TABLE IF NOT EXISTS orrery_instance (
+    id CHAR(32) NOT NULL PRIMARY KEY,
+    server_name VARCHAR(255) NOT NULL,
+    hostname VARCHAR(255) NOT NULL,
+    pid INTEGER NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    pools TEXT NOT NULL,
+    version VARCHAR(64) NOT NULL,
+    started DATETIME NOT NULL,
+    expires DATETIME NOT NULL
+)`,
+	`CREATE TABLE IF NOT EXISTS orrery_claim (
+    job_id INTEGER NOT NULL PRIMARY KEY,
+    instance CHAR(32) NOT NULL,
+    epoch INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    pool VARCHAR(255) NOT NULL
+)`,
+}, shared...)
+
+// shared statements read the same on every engine.
+var shared = []string{
+	`CREATE INDEX IF NOT EXISTS orrery_claim_instance ON orrery_claim (instance)`,
+	// A job that waits for a dataset. The transaction that finishes the dataset
+	// removes the row, so that nobody polls.
+	`CREATE TABLE IF NOT EXISTS orrery_wait (
+    job_id INTEGER NOT NULL,
+    dataset_id INTEGER NOT NULL,
+    PRIMARY KEY (job_id, dataset_id)
+)`,
+	`CREATE INDEX IF NOT EXISTS orrery_wait_dataset ON orrery_wait (dataset_id)`,
+	// Claims look for new jobs of a handler in order; without this a claim reads
+	// past every finished job.
+	`CREATE INDEX IF NOT EXISTS orrery_job_new ON job (handler, id) WHERE state = 'new'`,
+	`CREATE INDEX IF NOT EXISTS orrery_job_active ON job (handler, id) WHERE state IN ('queued', 'running')`,
+}

@@ -1,0 +1,353 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"orrery/internal/galaxy"
+)
+
+// GalaxyVersion is what job.galaxy_version says: the Galaxy whose tables and
+// answers these are.
+const GalaxyVersion = "26.1"
+
+// Job is a row of job.
+type Job struct {
+	ID                     int64
+	CreateTime, UpdateTime time.Time
+	HistoryID              int64
+	UserID                 int64 // 0 for an anonymous visitor
+	SessionID              int64
+	ToolID, ToolVersion    string
+	GalaxyVersion          string
+	State                  galaxy.JobState
+	Info                   string
+	CopiedFromJobID        int64
+	CommandLine            string
+	Dependencies           json.RawMessage
+	JobMessages            json.RawMessage
+	ToolStdout, ToolStderr string
+	JobStdout, JobStderr   string
+	// ExitCode is nil until the tool has ended.
+	ExitCode         *int64
+	Traceback        string
+	RunnerName       string // job_runner_name
+	ExternalID       string // job_runner_external_id
+	DestinationID    string
+	DestinationParam json.RawMessage
+	// Handler is who has the job: a server name, a tag, or `_default_`.
+	Handler string
+}
+
+const jobColumns = `j.id, j.create_time, j.update_time, j.history_id, j.user_id, j.session_id, j.tool_id, j.tool_version,
+	j.galaxy_version, j.state, j.info, j.copied_from_job_id, j.command_line, j.dependencies, j.job_messages, j.tool_stdout,
+	j.tool_stderr, j.job_stdout, j.job_stderr, j.exit_code, j.traceback, j.job_runner_name, j.job_runner_external_id,
+	j.destination_id, j.destination_params, j.handler`
+
+func scanJob(r *Rows) (*Job, error) {
+	j := &Job{}
+	var state string
+	err := r.Scan(&j.ID, &j.CreateTime, &j.UpdateTime, &j.HistoryID, &j.UserID, &j.SessionID, &j.ToolID, &j.ToolVersion,
+		&j.GalaxyVersion, &state, &j.Info, &j.CopiedFromJobID, &j.CommandLine, &j.Dependencies, &j.JobMessages, &j.ToolStdout,
+		&j.ToolStderr, &j.JobStdout, &j.JobStderr, &j.ExitCode, &j.Traceback, &j.RunnerName, &j.ExternalID,
+		&j.DestinationID, &j.DestinationParam, &j.Handler)
+	j.State = galaxy.JobState(state)
+	return j, err
+}
+
+// JobByID reads one job; galaxy.NotFound if there is none.
+func JobByID(ctx context.Context, q Querier, id int64) (*Job, error) {
+	jobs, err := JobsByID(ctx, q, []int64{id})
+	if err != nil {
+		return nil, err
+	}
+	if len(jobs) == 0 {
+		return nil, galaxy.Errorf(galaxy.NotFound, "Job not found")
+	}
+	return jobs[0], nil
+}
+
+// JobsByID reads jobs, in the order of their ids.
+func JobsByID(ctx context.Context, q Querier, ids []int64) ([]*Job, error) {
+	cond, arg := AnyOf(q, "j.id", ids)
+	return Collect(ctx, q, scanJob, "SELECT "+jobColumns+" FROM job j WHERE "+cond+" ORDER BY j.id", arg)
+}
+
+// JobParameter is a row of job_parameter; Value is JSON text.
+type JobParameter struct{ Name, Value string }
+
+// JobInput is a row of job_to_input_dataset.
+type JobInput struct {
+	Name    string
+	HDA     int64
+	Version int64
+}
+
+// JobOutput is a row of job_to_output_dataset.
+type JobOutput struct {
+	Name string
+	HDA  int64
+}
+
+// NewJob is a job to be created.
+type NewJob struct {
+	ToolID, ToolVersion string
+	HistoryID           int64
+	UserID, SessionID   int64
+	// Handler is where the job is sent: a tag, a server name, or `_default_`.
+	Handler         string
+	CopiedFromJobID int64
+	Parameters      []JobParameter
+	Inputs          []JobInput
+	Outputs         []NewHDA
+	// OutputNames are the outputs' names in the tool, one per Outputs.
+	OutputNames []string
+}
+
+// CreateJob adds a job with its outputs, parameters and associations. If inputs
+// are still being made, the job waits for them (see FinishJob).
+//
+// The statements are ordered so that the history's row, which all submitters to
+// one history share, is locked for as short as possible.
+func CreateJob(ctx context.Context, tx *Tx, n NewJob) (*Job, []HDA, error) {
+	inputs := distinctHDAs(n.Inputs)
+	pending, sources, err := lockPendingInputs(ctx, tx, inputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := tx.Now()
+	j := &Job{
+		CreateTime: now, UpdateTime: now, HistoryID: n.HistoryID, UserID: n.UserID, SessionID: n.SessionID,
+		ToolID: n.ToolID, ToolVersion: n.ToolVersion, GalaxyVersion: GalaxyVersion, State: galaxy.JobNew,
+		CopiedFromJobID: n.CopiedFromJobID, Handler: n.Handler,
+	}
+	j.ID, err = Insert(ctx, tx, "job", Values{
+		"create_time": now, "update_time": now, "history_id": OrNull(n.HistoryID), "user_id": OrNull(n.UserID),
+		"session_id": OrNull(n.SessionID), "tool_id": n.ToolID, "tool_version": n.ToolVersion, "galaxy_version": GalaxyVersion,
+		"state": string(galaxy.JobNew), "copied_from_job_id": OrNull(n.CopiedFromJobID), "imported": false, "handler": n.Handler,
+		"dependencies": JSON([]any{}), "destination_params": JSON(map[string]any{}),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	rows := make([][]any, len(n.Parameters))
+	for i, p := range n.Parameters {
+		rows[i] = []any{j.ID, p.Name, p.Value}
+	}
+	if err := InsertRows(ctx, tx, "job_parameter", []string{"job_id", "name", "value"}, rows); err != nil {
+		return nil, nil, err
+	}
+	rows = make([][]any, len(n.Inputs))
+	for i, in := range n.Inputs {
+		rows[i] = []any{j.ID, in.Name, in.HDA, sources[in.HDA]}
+	}
+	if err := InsertRows(ctx, tx, "job_to_input_dataset", []string{"job_id", "name", "dataset_id", "dataset_version"}, rows); err != nil {
+		return nil, nil, err
+	}
+	rows = make([][]any, len(pending))
+	for i, dataset := range pending {
+		rows[i] = []any{j.ID, dataset}
+	}
+	if err := InsertRows(ctx, tx, "orrery_wait", []string{"job_id", "dataset_id"}, rows); err != nil {
+		return nil, nil, err
+	}
+	if err := addJobHistory(ctx, tx, galaxy.JobNew, "", j.ID); err != nil {
+		return nil, nil, err
+	}
+	for i := range n.Outputs {
+		n.Outputs[i].JobID = j.ID
+	}
+	hdas, err := CreateHDAs(ctx, tx, n.HistoryID, n.Outputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows = make([][]any, len(hdas))
+	for i := range hdas {
+		rows[i] = []any{j.ID, hdas[i].ID, n.OutputNames[i]}
+	}
+	return j, hdas, InsertRows(ctx, tx, "job_to_output_dataset", []string{"job_id", "dataset_id", "name"}, rows)
+}
+
+func distinctHDAs(inputs []JobInput) []int64 {
+	seen := make(map[int64]bool, len(inputs))
+	var ids []int64
+	for _, in := range inputs {
+		if !seen[in.HDA] {
+			seen[in.HDA] = true
+			ids = append(ids, in.HDA)
+		}
+	}
+	return ids
+}
+
+// lockPendingInputs gives the datasets among the inputs that are not finished,
+// locked so that they do not finish before this transaction has said that it
+// waits for them; and each HDA's present version.
+func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (pending []int64, versions map[int64]int64, err error) {
+	if len(hdas) == 0 {
+		return nil, nil, nil
+	}
+	versions = make(map[int64]int64, len(hdas))
+	var unfinished []int64
+	cond, arg := AnyOf(tx, "h.id", hdas)
+	rows, err := tx.Query(ctx, `SELECT h.id, h.version, d.id, d.state FROM history_dataset_association h
+		JOIN dataset d ON d.id = h.dataset_id WHERE `+cond, arg)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var hda, version, dataset int64
+		var state string
+		if err := rows.Scan(&hda, &version, &dataset, &state); err != nil {
+			return nil, nil, err
+		}
+		versions[hda] = version
+		if !galaxy.DatasetState(state).Terminal() {
+			unfinished = append(unfinished, dataset)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, nil, err
+	}
+	if len(unfinished) == 0 {
+		return nil, versions, nil
+	}
+	query := "SELECT id, state FROM dataset WHERE "
+	cond, arg = AnyOf(tx, "id", unfinished)
+	query += cond
+	if tx.Engine() == PostgreSQL {
+		query += " ORDER BY id FOR SHARE"
+	}
+	locked, err := tx.Query(ctx, query, arg)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer locked.Close()
+	for locked.Next() {
+		var dataset int64
+		var state string
+		if err := locked.Scan(&dataset, &state); err != nil {
+			return nil, nil, err
+		}
+		if !galaxy.DatasetState(state).Terminal() {
+			pending = append(pending, dataset)
+		}
+	}
+	return pending, versions, locked.Err()
+}
+
+func addJobHistory(ctx context.Context, q Querier, state galaxy.JobState, info string, jobs ...int64) error {
+	rows := make([][]any, len(jobs))
+	for i, id := range jobs {
+		rows[i] = []any{q.Now(), id, string(state), OrNull(info)}
+	}
+	return InsertRows(ctx, q, "job_state_history", []string{"create_time", "job_id", "state", "info"}, rows)
+}
+
+// JobParameters reads the parameters of a job in the order they were written.
+func JobParameters(ctx context.Context, q Querier, job int64) ([]JobParameter, error) {
+	return Collect(ctx, q, func(r *Rows) (p JobParameter, err error) { return p, r.Scan(&p.Name, &p.Value) },
+		"SELECT name, value FROM job_parameter WHERE job_id = ? ORDER BY id", job)
+}
+
+// JobInputs reads the inputs of a job in the order they were written.
+func JobInputs(ctx context.Context, q Querier, job int64) ([]JobInput, error) {
+	return Collect(ctx, q, func(r *Rows) (i JobInput, err error) { return i, r.Scan(&i.Name, &i.HDA, &i.Version) },
+		"SELECT name, dataset_id, dataset_version FROM job_to_input_dataset WHERE job_id = ? ORDER BY id", job)
+}
+
+// JobOutputs reads the outputs of a job in the order they were written.
+func JobOutputs(ctx context.Context, q Querier, job int64) ([]JobOutput, error) {
+	return Collect(ctx, q, func(r *Rows) (o JobOutput, err error) { return o, r.Scan(&o.Name, &o.HDA) },
+		"SELECT name, dataset_id FROM job_to_output_dataset WHERE job_id = ? ORDER BY id", job)
+}
+
+// JobMetric is a row of job_metric_numeric or job_metric_text.
+type JobMetric struct {
+	Plugin, Name string
+	// Value is the number or the text.
+	Value string
+	// Number tells which of the two tables it is in.
+	Number bool
+}
+
+// JobMetrics reads the metrics of a job.
+func JobMetrics(ctx context.Context, q Querier, job int64) ([]JobMetric, error) {
+	return Collect(ctx, q, func(r *Rows) (m JobMetric, err error) { return m, r.Scan(&m.Plugin, &m.Name, &m.Value, &m.Number) },
+		`SELECT plugin, metric_name, CAST(metric_value AS VARCHAR(64)), 1=1 FROM job_metric_numeric WHERE job_id = ?
+		UNION ALL SELECT plugin, metric_name, metric_value, 1=0 FROM job_metric_text WHERE job_id = ?`, job, job)
+}
+
+// JobFilter selects jobs for a list.
+type JobFilter struct {
+	UserID    int64 // 0: everybody's
+	HistoryID int64
+	States    []string
+	ToolIDs   []string
+	ToolLike  []string // patterns with `%`
+	// After and Before bound update_time.
+	After, Before *time.Time
+	Handler       string
+	Limit, Offset int
+	// OrderByCreate orders by create_time rather than update_time, newest first.
+	OrderByCreate bool
+	// Search is matched against tool id, handler, runner and the owner's email.
+	Search string
+}
+
+// ListJobs lists jobs, newest first.
+func ListJobs(ctx context.Context, q Querier, f JobFilter) ([]*Job, error) {
+	query := "SELECT " + jobColumns + " FROM job j LEFT JOIN galaxy_user u ON u.id = j.user_id WHERE 1=1"
+	var args []any
+	add := func(cond string, arg ...any) {
+		query += " AND " + cond
+		args = append(args, arg...)
+	}
+	if f.UserID != 0 {
+		add("j.user_id = ?", f.UserID)
+	}
+	if f.HistoryID != 0 {
+		add("j.history_id = ?", f.HistoryID)
+	}
+	if len(f.States) > 0 {
+		cond, arg := AnyOfText(q, "j.state", f.States)
+		add(cond, arg)
+	}
+	if len(f.ToolIDs) > 0 {
+		cond, arg := AnyOfText(q, "j.tool_id", f.ToolIDs)
+		add(cond, arg)
+	}
+	for _, p := range f.ToolLike {
+		add("j.tool_id LIKE ?", p)
+	}
+	if f.After != nil {
+		add("j.update_time >= ?", *f.After)
+	}
+	if f.Before != nil {
+		add("j.update_time <= ?", *f.Before)
+	}
+	if f.Handler != "" {
+		add("j.handler = ?", f.Handler)
+	}
+	if f.Search != "" {
+		like := "%" + f.Search + "%"
+		add("(j.tool_id LIKE ? OR j.handler LIKE ? OR j.job_runner_name LIKE ? OR u.email LIKE ?)", like, like, like, like)
+	}
+	if f.OrderByCreate {
+		query += " ORDER BY j.create_time DESC, j.id DESC"
+	} else {
+		query += " ORDER BY j.update_time DESC, j.id DESC"
+	}
+	if f.Limit > 0 {
+		query += fmt.Sprintf(" LIMIT %d", f.Limit)
+	} else if f.Offset > 0 {
+		query += " LIMIT 9223372036854775807"
+	}
+	if f.Offset > 0 {
+		query += fmt.Sprintf(" OFFSET %d", f.Offset)
+	}
+	return Collect(ctx, q, scanJob, query, args...)
+}

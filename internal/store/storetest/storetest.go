@@ -1,0 +1,56 @@
+// Package storetest runs one test on every engine, each with a fresh database
+// of its own.
+package storetest
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"orrery/internal/store"
+	"orrery/internal/testenv"
+)
+
+// Each runs test on SQLite and, unless the run is short, on PostgreSQL.
+func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	t.Run("postgresql", func(t *testing.T) { test(t, PostgreSQL(t)) })
+}
+
+// SQLite makes a new SQLite database with Galaxy's tables in it.
+func SQLite(t testing.TB) *store.DB {
+	t.Helper()
+	return open(t, store.Options{Engine: store.SQLite, Path: filepath.Join(t.TempDir(), "universe.sqlite")})
+}
+
+// PostgreSQL makes a new PostgreSQL database with Galaxy's tables in it.
+func PostgreSQL(t testing.TB) *store.DB {
+	t.Helper()
+	database := testenv.PostgresWith(t, "galaxy", func(url string) error {
+		db, err := store.Open(context.Background(), store.Options{Engine: store.PostgreSQL, DSN: url})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.EnsureSchema(context.Background())
+	})
+	return open(t, store.Options{Engine: store.PostgreSQL, DSN: database.URL()})
+}
+
+func open(t testing.TB, opts store.Options) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("closing the database: %v", err)
+		}
+	})
+	if err := db.EnsureSchema(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
