@@ -1,0 +1,184 @@
+package jobdir
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Dir is the folder of one job, laid out as Galaxy's: working/ is where the
+// tool runs, configs/ holds its configuration files, outputs/ what it printed.
+type Dir struct {
+	Path  string
+	JobID int64
+}
+
+// Of gives the folder of a job under job_working_directory, in Galaxy's layout:
+// jobs 0 to 999 are in 000/, 1,000 to 1,999 in 001/, …, 1,000,000 in 001/000/.
+func Of(root string, job int64) Dir {
+	digits := strconv.FormatInt(job, 10)
+	var levels []string
+	if len(digits) < 4 {
+		levels = []string{"000"}
+	} else {
+		padded := strings.Repeat("0", (3-len(digits)%3)%3) + digits
+		for i := 0; i+3 < len(padded); i += 3 { // the last three digits are left out
+			levels = append(levels, padded[i:i+3])
+		}
+	}
+	return Dir{Path: filepath.Join(append(append([]string{root}, levels...), digits)...), JobID: job}
+}
+
+// Create makes the folder and its sub-folders; it may exist already.
+func (d Dir) Create() error {
+	for _, sub := range []string{d.Working(), d.Configs(), d.outputs(), d.tmp(), filepath.Join(d.Path, "home")} {
+		if err := os.MkdirAll(sub, 0o755); err != nil {
+			return fmt.Errorf("making the job's folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// Remove deletes the folder and everything in it.
+func (d Dir) Remove() error {
+	if err := os.RemoveAll(d.Path); err == nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	// A tool may have taken away its own right to delete.
+	_ = filepath.WalkDir(d.Path, func(path string, e fs.DirEntry, err error) error {
+		if e != nil && e.IsDir() {
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(d.Path)
+}
+
+// Working is where the tool runs.
+func (d Dir) Working() string { return filepath.Join(d.Path, "working") }
+
+// Configs is where its configuration files are.
+func (d Dir) Configs() string { return filepath.Join(d.Path, "configs") }
+
+func (d Dir) outputs() string { return filepath.Join(d.Path, "outputs") }
+func (d Dir) tmp() string     { return filepath.Join(d.Path, "tmp") }
+
+// ToolStdout is the file that holds what the tool printed.
+func (d Dir) ToolStdout() string { return filepath.Join(d.outputs(), "tool_stdout") }
+
+// ToolStderr is the file that holds what the tool printed as errors.
+func (d Dir) ToolStderr() string { return filepath.Join(d.outputs(), "tool_stderr") }
+
+// JobStdout and JobStderr are what the job's own script printed.
+func (d Dir) JobStdout() string { return filepath.Join(d.outputs(), "job_stdout") }
+
+// JobStderr is what the job's own script printed as errors.
+func (d Dir) JobStderr() string { return filepath.Join(d.outputs(), "job_stderr") }
+
+// VersionFile is what the tool's version command printed.
+func (d Dir) VersionFile() string { return filepath.Join(d.outputs(), "COMMAND_VERSION") }
+
+// Script is the job's script, which runs the tool's.
+func (d Dir) Script() string {
+	return filepath.Join(d.Path, "galaxy_"+strconv.FormatInt(d.JobID, 10)+".sh")
+}
+
+func (d Dir) toolScript() string { return filepath.Join(d.Path, "tool_script.sh") }
+
+func (d Dir) exitCodeFile(attempt int) string { return filepath.Join(d.attempt(attempt), "exit_code") }
+
+// attempt is the folder of one run of the job.
+func (d Dir) attempt(n int) string { return filepath.Join(d.Path, "attempt-"+strconv.Itoa(n)) }
+
+// Lock is the file that a run holds locked for as long as it lasts.
+func (d Dir) Lock(attempt int) string { return filepath.Join(d.attempt(attempt), "lock") }
+
+// PID is the file with the process id of a run.
+func (d Dir) pid(attempt int) string { return filepath.Join(d.attempt(attempt), "pid") }
+
+// startedFile exists from the first act of a run on.
+func (d Dir) startedFile(attempt int) string { return filepath.Join(d.attempt(attempt), "started") }
+
+// Started tells whether a run of this number has begun.
+func (d Dir) Started(attempt int) bool {
+	_, err := os.Stat(d.startedFile(attempt))
+	return err == nil
+}
+
+// RunPID gives the process id of a run, 0 if it has none yet.
+func (d Dir) RunPID(attempt int) int {
+	text, err := os.ReadFile(d.pid(attempt))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid <= 1 {
+		return 0
+	}
+	return pid
+}
+
+// Outcome is what a run left behind.
+type Outcome struct {
+	// ExitCode is the tool's.
+	ExitCode int
+	// Start and End are in seconds since 1970; 0 if unknown.
+	Start, End int64
+	// Slots is the number of cores that the job was told to use.
+	Slots int
+}
+
+// ErrUnfinished says that a run left no exit code: it is still going, or it was
+// killed.
+var ErrUnfinished = errors.New("the job left no exit code")
+
+// ReadOutcome gives the outcome of a run.
+func (d Dir) ReadOutcome(attempt int) (Outcome, error) {
+	text, err := os.ReadFile(d.exitCodeFile(attempt))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Outcome{}, ErrUnfinished
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	var o Outcome
+	if n, _ := fmt.Sscan(string(text), &o.ExitCode, &o.Start, &o.End, &o.Slots); n < 1 {
+		return Outcome{}, fmt.Errorf("%s does not hold an exit code: %q", d.exitCodeFile(attempt), text)
+	}
+	return o, nil
+}
+
+// ReadBounded reads at most limit bytes of a file: its beginning and, when it
+// is longer, its end. A missing file is empty.
+func ReadBounded(path string, limit int) (string, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if info.Size() <= int64(limit) {
+		text, err := io.ReadAll(io.LimitReader(f, int64(limit)))
+		return string(text), err
+	}
+	head := make([]byte, limit/2)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return "", err
+	}
+	tail := make([]byte, limit/2)
+	if _, err := f.ReadAt(tail, info.Size()-int64(len(tail))); err != nil && err != io.EOF {
+		return "", err
+	}
+	return string(head) + "\n… (" + strconv.FormatInt(info.Size()-int64(limit), 10) + " bytes left out) …\n" + string(tail), nil
+}

@@ -1,0 +1,140 @@
+package jobdir
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Script is what a job runs.
+type Script struct {
+	// Command is the tool's command line, a text for bash.
+	Command string
+	// Strict stops the command at the first failing statement (`set -e`).
+	Strict bool
+	// Version is a command that prints the tool's version; may be empty.
+	Version string
+	// Env are the tool's environment variables.
+	Env []EnvVar
+	// Setup are lines of the destination, run before the tool.
+	Setup []string
+	// Slots is the number of cores to use.
+	Slots int
+	// MemoryMB is the memory to use; 0 if not said.
+	MemoryMB int
+	// SharedHome keeps HOME as it is; otherwise it is a folder of the job's.
+	SharedHome bool
+}
+
+// EnvVar is a variable with its value, not quoted.
+type EnvVar struct{ Name, Value string }
+
+// Quote makes one word of s for the shell.
+func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// Write puts the scripts of one attempt into the folder.
+//
+// Its first act decides which run counts: a run creates attempt-N/started
+// exclusively and ends silently if the file is there. So handing over a job
+// twice is harmless, and running it twice impossible, wherever the folder is
+// shared. Descriptor 9 is the attempt's lock, inherited from whoever started
+// the script; the tool does not get it, so that what a tool leaves in the
+// background does not make the job look alive.
+func (d Dir) Write(attempt int, s Script) error {
+	if err := os.MkdirAll(d.attempt(attempt), 0o755); err != nil {
+		return fmt.Errorf("making the attempt's folder: %w", err)
+	}
+	var t strings.Builder
+	t.WriteString("#!/bin/bash\n")
+	if s.Strict {
+		t.WriteString("set -e\n")
+	}
+	t.WriteString(s.Command)
+	t.WriteString("\n")
+	if err := writeScript(d.toolScript(), t.String()); err != nil {
+		return err
+	}
+	return writeScript(d.Script(), d.jobScript(attempt, s))
+}
+
+func (d Dir) jobScript(attempt int, s Script) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	a := d.attempt(attempt)
+	line("#!/bin/bash")
+	line("# Only the first run of an attempt goes beyond this line.")
+	line("(set -C; : >%s) 2>/dev/null || exit 0", Quote(d.startedFile(attempt)))
+	line("echo $$ >%s", Quote(d.pid(attempt)))
+	line("printf -v start '%%(%%s)T' -1")
+	line("export GALAXY_SLOTS=%d GALAXY_SLOTS_CONFIGURED=1 OMP_NUM_THREADS=%d", max(1, s.Slots), max(1, s.Slots))
+	if s.MemoryMB > 0 {
+		line("export GALAXY_MEMORY_MB=%d", s.MemoryMB)
+	}
+	line("export _GALAXY_JOB_DIR=%s _GALAXY_JOB_HOME_DIR=%s _GALAXY_JOB_TMP_DIR=%s", Quote(d.Path), Quote(filepath.Join(d.Path, "home")), Quote(d.tmp()))
+	line("export TMPDIR=%s TEMP=%[1]s TMP=%[1]s LC_ALL=C.UTF-8", Quote(d.tmp()))
+	if !s.SharedHome {
+		line("export HOME=%s", Quote(filepath.Join(d.Path, "home")))
+	}
+	for _, l := range s.Setup {
+		line("%s", l)
+	}
+	for _, v := range s.Env {
+		line("export %s=%s", v.Name, Quote(v.Value))
+	}
+	line("cd %s || exit 1", Quote(d.Working()))
+	if s.Version != "" {
+		line("(%s) >%s 2>&1 9>&-", strings.TrimSpace(s.Version), Quote(d.VersionFile()))
+	}
+	line("bash %s >%s 2>%s </dev/null 9>&-", Quote(d.toolScript()), Quote(d.ToolStdout()), Quote(d.ToolStderr()))
+	line("code=$?")
+	line("printf -v end '%%(%%s)T' -1")
+	line("echo $code $start $end %d >%s", max(1, s.Slots), Quote(filepath.Join(a, "exit_code.part")))
+	// Renaming makes the outcome appear whole or not at all.
+	line("mv %s %s", Quote(filepath.Join(a, "exit_code.part")), Quote(d.exitCodeFile(attempt)))
+	line("exit 0")
+	return b.String()
+}
+
+// ValidEnvName tells whether a name can be a variable of the shell.
+func ValidEnvName(name string) bool {
+	ok := func(i int, c byte) bool {
+		return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || i > 0 && '0' <= c && c <= '9'
+	}
+	for i := range len(name) {
+		if !ok(i, name[i]) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func writeScript(path, text string) error {
+	if i := strings.IndexByte(text, 0); i >= 0 {
+		return fmt.Errorf("the command holds a NUL byte at position %d, which no shell can run", i)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		return fmt.Errorf("writing the job's script: %w", err)
+	}
+	return nil
+}
+
+// Environ is the environment a local job starts with: the server's own, without
+// what is the server's business alone.
+func Environ(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return strings.HasPrefix(name, "ORRERY_") || strings.HasPrefix(name, "LISTEN_") || strings.HasPrefix(name, "GALAXY_CONFIG") ||
+			name == "NOTIFY_SOCKET" || name == "GOGC" || name == "GOMEMLIMIT"
+	})
+}
+
+// Slots reads a number of cores from a destination's parameters; 1 if absent.
+func Slots(params map[string]string) int {
+	if n, err := strconv.Atoi(params["local_slots"]); err == nil && n > 0 {
+		return n
+	}
+	return 1
+}
