@@ -649,7 +649,9 @@ type TestInput struct {
 // TestCollection is a <collection> of a test's input.
 type TestCollection struct {
 	Type     string
-	Name     string
+	Name     string // "Unnamed Collection" when not written
+	Attrs    map[string]string
+	Fields   string // the JSON of <fields> for records, "" without
 	Elements []TestCollectionElement
 }
 

@@ -185,9 +185,11 @@ func (o *Output) json() ordered {
 	}
 	switch o.Kind {
 	case OutputCollection:
-		return ordered{{"model_class", "ToolOutputCollection"}, {"name", o.Name}, {"label", orEmpty(label)}, {"hidden", o.Hidden}, {"output_type", "collection"},
+		return ordered{{"model_class", "ToolOutputCollection"}, {"name", o.Name}, {"format", nil}, {"label", orEmpty(label)}, {"hidden", o.Hidden}, {"output_type", "collection"},
 			{"default_format", o.Format}, {"format_source", nullable(o.FormatSource)}, {"metadata_source", nullable(o.MetadataSource)},
-			{"inherit_format", o.InheritFormat}, {"inherit_metadata", o.InheritMetadata}}
+			{"inherit_format", o.InheritFormat}, {"inherit_metadata", o.InheritMetadata},
+			{"structure", ordered{{"collection_type", nullable(o.CollectionType)}, {"collection_type_source", nullable(o.CollectionTypeSource)},
+				{"collection_type_from_rules", nullable(o.CollectionTypeRules)}, {"structured_like", nullable(o.StructuredLike)}, {"discover_datasets", discover}}}}
 	case OutputExpression:
 		return ordered{{"model_class", "ToolExpressionOutput"}, {"name", o.Name}, {"format", o.Format}, {"label", label}, {"hidden", o.Hidden}, {"output_type", o.ValueType}}
 	}

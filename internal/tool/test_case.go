@@ -154,7 +154,13 @@ func has(m map[string]string, key string) bool {
 }
 
 func testCollection(e *Element) (*TestCollection, error) {
-	c := &TestCollection{Type: e.Get("type", ""), Name: e.Get("name", "Unnamed Collection")}
+	c := &TestCollection{Type: e.Get("type", ""), Name: e.Get("name", "Unnamed Collection"), Attrs: attrMap(e)}
+	if f := e.Find("fields"); f != nil && strings.TrimSpace(f.Text) != "" {
+		if !json.Valid([]byte(f.Text)) {
+			return nil, errorAt(f, "<fields> is not JSON")
+		}
+		c.Fields = f.Text
+	}
 	if c.Type == "" {
 		return nil, errorAt(e, "<collection> of a test has no type")
 	}
@@ -309,14 +315,18 @@ func (t *Tool) testDescription(tc *TestCase) ordered {
 	outputs, collections := []any{}, []any{}
 	for i := range tc.Outputs {
 		o := &tc.Outputs[i]
-		outputs = append(outputs, ordered{{"name", o.Name}, {"value", nullable(o.File)}, {"attributes", o.attributes()}})
+		outputs = append(outputs, ordered{{"name", o.Name}, {"value", nullable(o.File)}, {"attributes", o.attributes(false)}})
 	}
 	for i := range tc.OutputCollections {
 		c := &tc.OutputCollections[i]
 		collections = append(collections, ordered{{"name", c.Name}, {"attributes", c.Attrs}, {"element_tests", elementTests(c.Elements, t.ProfileAtLeast("20.09"))}, {"element_count", c.Count}})
 	}
+	numOutputs := tc.ExpectNumOutputs
+	if numOutputs != nil && *numOutputs == 0 {
+		numOutputs = nil
+	}
 	d := ordered{
-		{"inputs", inputs}, {"outputs", outputs}, {"output_collections", collections}, {"num_outputs", tc.ExpectNumOutputs},
+		{"inputs", inputs}, {"outputs", outputs}, {"output_collections", collections}, {"num_outputs", numOutputs},
 		{"command_line", assertionList(tc.Command)}, {"command_version", assertionList(tc.CommandVersion)},
 		{"stdout", assertionList(tc.Stdout)}, {"stderr", assertionList(tc.Stderr)}, {"expect_exit_code", tc.ExpectExitCode},
 		{"expect_failure", tc.ExpectFailure}, {"expect_test_failure", tc.ExpectTestFailure}, {"name", fmt.Sprintf("Test-%d", tc.Index+1)},
@@ -342,16 +352,16 @@ func assertionList(as []TestAssertion) any {
 	return list
 }
 
-func (o *TestOutput) attributes() ordered {
+func (o *TestOutput) attributes(sorted bool) ordered {
 	discovered := ordered{}
 	for i := range o.Discovered {
 		d := &o.Discovered[i]
-		discovered = append(discovered, field{d.Name, []any{nullable(d.File), d.attributes()}})
+		discovered = append(discovered, field{d.Name, []any{nullable(d.File), d.attributes(false)}})
 	}
 	extra := []any{}
 	for i := range o.ExtraFiles {
 		e := &o.ExtraFiles[i]
-		extra = append(extra, ordered{{"value", nullable(e.File)}, {"name", nullable(e.Name)}, {"type", e.Type}, {"attributes", e.attributes()}})
+		extra = append(extra, ordered{{"value", nullable(e.File)}, {"name", nullable(e.Name)}, {"type", e.Type}, {"attributes", e.attributes(false)}})
 	}
 	metric, eps := "mae", 0.01
 	if v := o.Attrs["metric"]; v != "" {
@@ -365,7 +375,7 @@ func (o *TestOutput) attributes() ordered {
 		{"sort", o.Sort}, {"decompress", o.Decompress}, {"metric", metric}, {"eps", eps}, {"pin_labels", nullable(o.Attrs["pin_labels"])},
 		{"location", nullable(o.Location)}, {"count", o.Count}, {"min", o.Min}, {"max", o.Max}, {"metadata", o.Metadata},
 		{"md5", nullable(o.MD5)}, {"checksum", nullable(o.Checksum)}, {"primary_datasets", discovered},
-		{"elements", elementTests(o.Elements, false)}, {"assert_list", assertionList(o.Assertions)}, {"extra_files", extra},
+		{"elements", elementTests(o.Elements, sorted)}, {"assert_list", assertionList(o.Assertions)}, {"extra_files", extra},
 	}
 	if o.ValueJSON != nil {
 		r = append(r, field{"object", json.RawMessage(*o.ValueJSON)})
@@ -376,7 +386,7 @@ func (o *TestOutput) attributes() ordered {
 func elementTests(es []TestOutput, sorted bool) ordered {
 	r := ordered{}
 	for i := range es {
-		a := es[i].attributes()
+		a := es[i].attributes(sorted)
 		if sorted {
 			a = append(a, field{"expected_sort_order", i})
 		}
@@ -525,6 +535,14 @@ func (x *testExpansion) conditional(p *Param, name string, names []string, out *
 
 func (x *testExpansion) value(p *Param, in *TestInput, name string) (any, error) {
 	list := testValues(in.Value)
+	// What was JSON in the test and no list stays what it is.
+	same := func() any {
+		switch in.Value.(type) {
+		case string, []string, []any:
+			return list
+		}
+		return list[0]
+	}
 	switch p.Kind {
 	case KindText:
 		return in.Value, nil
@@ -549,29 +567,24 @@ func (x *testExpansion) value(p *Param, in *TestInput, name string) (any, error)
 		x.requireCollection(in.Collection)
 		return in.Collection.json(), nil
 	case KindSelect:
-		if d := p.Dynamic; d != nil {
-			if d.FromDataTable != "" {
-				x.tables = append(x.tables, d.FromDataTable)
-			} else if d.FromFile != "" {
-				x.locFiles = append(x.locFiles, d.FromFile)
-			}
-		}
 		for i, v := range list {
+			if d := p.Dynamic; d != nil {
+				if d.FromDataTable != "" {
+					x.tables = append(x.tables, d.FromDataTable)
+				} else if d.FromFile != "" {
+					x.locFiles = append(x.locFiles, d.FromFile)
+				}
+			}
 			if s, ok := v.(string); ok && x.byText {
 				list[i] = optionValue(p.Options, s)
 			}
 		}
-		return list, nil
 	case KindBoolean:
 		for i, v := range list {
 			list[i] = testBool(p, v)
 		}
-		return list, nil
 	}
-	if in.Value == nil {
-		return nil, nil
-	}
-	return list, nil
+	return same(), nil
 }
 
 // optionValue finds an option by its value or else by its text.
@@ -678,6 +691,10 @@ func (c *TestCollection) json() ordered {
 		}
 		elements = append(elements, ordered{{"element_identifier", e.Identifier}, {"element_definition", def}})
 	}
-	return ordered{{"model_class", "TestCollectionDef"}, {"attributes", ordered{{"type", c.Type}, {"name", c.Name}}}, {"collection_type", c.Type},
-		{"elements", elements}, {"name", c.Name}, {"fields", nil}}
+	fields := json.RawMessage("null")
+	if c.Fields != "" {
+		fields = json.RawMessage(c.Fields)
+	}
+	return ordered{{"model_class", "TestCollectionDef"}, {"attributes", c.Attrs}, {"collection_type", c.Type},
+		{"elements", elements}, {"name", c.Name}, {"fields", fields}}
 }

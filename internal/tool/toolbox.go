@@ -324,7 +324,7 @@ func (a *assembler) register(it *confItem) *Entry {
 	}
 	key := e.ID + "\x00" + e.Version
 	if old := a.seen[key]; old != nil {
-		if old.Path != e.Path && !a.reported[e.Path] {
+		if !sameFile(old, e) && !a.reported[e.Path] {
 			a.reported[e.Path] = true
 			a.reader.note(it.file, it.line, fmt.Sprintf("%s holds tool %s %s again; %s is used", e.Path, e.ID, e.Version, old.Path))
 		}
@@ -352,6 +352,11 @@ func (a *assembler) register(it *confItem) *Entry {
 	s.ids[e.ID] = append(s.ids[e.ID], e)
 	s.byOldID[e.OldID] = append(s.byOldID[e.OldID], e)
 	return s.byID[e.ID]
+}
+
+// sameFile also knows files that are reached by two paths.
+func sameFile(a, b *Entry) bool {
+	return a.Path == b.Path || len(a.stamps) > 0 && len(b.stamps) > 0 && a.stamps[0].inode == b.stamps[0].inode && a.stamps[0].ctime == b.stamps[0].ctime
 }
 
 // lineage is what the versions of a tool have in common: a guid without its version.
