@@ -12,7 +12,8 @@ import (
 )
 
 // An element is named by a CSS selector, optionally followed by « has » and a text: the first visible element that the
-// selector matches and whose text contains it, e.g. `button has Save`. «frame » before it looks into the page's first frames too.
+// selector matches and whose text contains it, e.g. `button has Save`. Frames of the
+// same site are looked into, too.
 
 // finder is the JavaScript that finds an element by such a name, and only where a person could see it.
 const finder = `(name => {
