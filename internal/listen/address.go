@@ -1,0 +1,116 @@
+package listen
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// defaultPort is the port of a bind string that has none, as in gunicorn.
+const defaultPort = "8000"
+
+// Address is a parsed bind string.
+type Address struct {
+	// Network is "tcp", "unix" or "fd".
+	Network string
+	// Name is HOST:PORT, the socket's path or the descriptor's number.
+	Name string
+}
+
+// Parse reads a bind string as gravity and gunicorn write it: HOST:PORT, HOST, :PORT, [IPV6]:PORT, tcp://HOST:PORT,
+// unix:PATH, a path that begins with “/” or “.”, or fd://N.
+func Parse(bind string) (Address, error) {
+	s := strings.TrimSpace(bind)
+	switch {
+	case s == "":
+		return Address{}, errors.New("the address to listen on is empty; use for example localhost:8080")
+	case strings.ContainsAny(s, "\x00\n"):
+		return Address{}, fmt.Errorf("the address %q holds a character that no address has", bind)
+	case strings.HasPrefix(s, "unix:"):
+		path := strings.TrimPrefix(s, "unix:")
+		if strings.HasPrefix(path, "//") {
+			path = "/" + strings.TrimLeft(path, "/")
+		}
+		return unixAddress(bind, path)
+	case strings.HasPrefix(s, "/") || strings.HasPrefix(s, "."):
+		return unixAddress(bind, s)
+	case strings.HasPrefix(s, "fd://"):
+		n, err := strconv.Atoi(strings.TrimPrefix(s, "fd://"))
+		if err != nil || n < 3 {
+			return Address{}, fmt.Errorf("%s: a descriptor is a number from 3, as in fd://3", bind)
+		}
+		return Address{Network: "fd", Name: strconv.Itoa(n)}, nil
+	}
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "tcp://"), "http://")
+	s = strings.TrimSuffix(s, "/")
+	if _, err := strconv.ParseUint(s, 10, 16); err == nil {
+		return Address{}, fmt.Errorf("%s: a port alone is ambiguous; write localhost:%s, or :%s for all interfaces", bind, s, s)
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		if strings.Count(s, ":") == 0 || net.ParseIP(strings.Trim(s, "[]")) != nil {
+			host, port, err = strings.Trim(s, "[]"), defaultPort, nil
+		}
+	}
+	if err != nil {
+		return Address{}, fmt.Errorf("%s: this is no address to listen on; use for example localhost:8080, :80 or unix:/run/galaxy.sock", bind)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return Address{}, fmt.Errorf("%s: the port is a number up to 65535", bind)
+	}
+	if strings.ContainsAny(host, "/ @?#") {
+		return Address{}, fmt.Errorf("%s: %q is no host", bind, host)
+	}
+	if host == "*" {
+		host = ""
+	}
+	return Address{Network: "tcp", Name: net.JoinHostPort(host, port)}, nil
+}
+
+func unixAddress(bind, path string) (Address, error) {
+	if path == "" {
+		return Address{}, fmt.Errorf("%s: a UNIX socket needs a path, as in unix:/run/galaxy.sock", bind)
+	}
+	path = filepath.Clean(path)
+	// The kernel's limit is 108 bytes with the final NUL.
+	if len(path) > 107 {
+		return Address{}, fmt.Errorf("%s: the path of a UNIX socket has at most 107 bytes", bind)
+	}
+	return Address{Network: "unix", Name: path}, nil
+}
+
+// String returns the address as a bind string.
+func (a Address) String() string {
+	switch a.Network {
+	case "unix":
+		return "unix:" + a.Name
+	case "fd":
+		return "fd://" + a.Name
+	default:
+		return a.Name
+	}
+}
+
+// URL returns what a person on this host opens in a browser, or the bind string for a UNIX socket.
+func (a Address) URL() string {
+	if a.Network != "tcp" {
+		return a.String()
+	}
+	host, port, err := net.SplitHostPort(a.Name)
+	if err != nil {
+		return a.Name
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
+		host = "localhost"
+	}
+	if port == "80" {
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return "http://" + host
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
