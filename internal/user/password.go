@@ -109,7 +109,7 @@ func (s *Service) ChangePassword(ctx context.Context, userID int64, current, pas
 	if err != nil {
 		return nil, err
 	}
-	if !ok || u.External {
+	if !ok || u.External || u.Deleted {
 		return nil, galaxy.Errorf(galaxy.Invalid, "Invalid current password.")
 	}
 	return u, s.setPassword(ctx, u.ID, password, confirm, keepSession, nil)
@@ -128,6 +128,9 @@ func (s *Service) ResetPassword(ctx context.Context, token, password, confirm st
 	u, err := s.ByID(ctx, userID)
 	if err != nil {
 		return nil, err
+	}
+	if u.Deleted || u.External {
+		return nil, galaxy.Errorf(galaxy.Invalid, "This account cannot log in with a password; ask the administrator.%s", s.contact())
 	}
 	return u, s.setPassword(ctx, userID, password, confirm, keepSession, func(tx *store.Tx) error {
 		return store.ExpirePasswordReset(ctx, tx, token)
