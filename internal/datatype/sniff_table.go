@@ -1,0 +1,339 @@
+package datatype
+
+import (
+	"slices"
+	"strings"
+)
+
+// Rules for tables that are not intervals.
+var tableRules = map[string]func(*prefix) bool{
+	"tabular.Vcf":           isVcf,
+	"tabular.VcfGz":         isVcfGz,
+	"tabular.Pileup":        isPileup,
+	"tabular.Psl":           isPsl,
+	"tabular.Sam":           isSam,
+	"tabular.FourDNPairs":   func(p *prefix) bool { return isPairs(p, false) },
+	"tabular.FourDNPairsam": func(p *prefix) bool { return isPairs(p, true) },
+	"tabular.Eland":         isEland,
+	"tabular.CMAP":          isCMAP,
+	"tabular.GeoCSV":        isGeoCSV,
+	"tabular.MatrixMarket":  func(p *prefix) bool { return p.startsWith("%%MatrixMarket matrix coordinate") },
+	"metacyto.mSummary":     func(p *prefix) bool { return p.startsWith("study_id\tantibodies\tfilenames") },
+	"goldenpath.GoldenPath": isGoldenPath,
+	"qiime2.QIIME2Metadata": isQiimeMetadata,
+	"text.Paf":              isPaf,
+	"text.Taf":              isTaf,
+	"proteomics.MzTab":      isMzTab,
+	"proteomics.PepList": func(p *prefix) bool {
+		return hasHeadings(p, []string{"m/z", "rt(min)", "snr", "charge", "intensity"})
+	},
+	"proteomics.PSMS": func(p *prefix) bool {
+		return hasHeadings(p, []string{"PSMId", "score", "q-value", "posterior_error_prob", "peptide", "proteinIds"})
+	},
+	"microarrays.Gal": func(p *prefix) bool { return isGenePix(p, "GenePix ArrayList") },
+	"microarrays.Gpr": func(p *prefix) bool { return isGenePix(p, "GenePix Results") },
+}
+
+// at returns a column of a row, or the empty string.
+func at(row []string, i int) string {
+	if i < len(row) {
+		return row[i]
+	}
+	return ""
+}
+
+func firstLine(p *prefix) string {
+	for line := range p.rawLines() {
+		return line
+	}
+	return ""
+}
+
+func hasHeadings(p *prefix, want []string) bool {
+	got := strings.Split(firstLine(p), "\t")
+	for i := range got {
+		got[i] = pyStrip(got[i])
+	}
+	return slices.Equal(got, want)
+}
+
+func isVcf(p *prefix) bool { return p.startsWith("##fileformat=VCF") }
+
+// bgzfEnd is the empty block that ends a file compressed with bgzip.
+const bgzfEnd = "\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x06\x00\x42\x43\x02\x00\x1b\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+func isVcfGz(p *prefix) bool {
+	return isVcf(p) && string(fileTail(p.path, int64(len(bgzfEnd)))) == bgzfEnd
+}
+
+func isPileup(p *prefix) bool {
+	found := false
+	for row := range p.rows("\t", sniffRows, "") {
+		if strings.HasPrefix(row[0], "#") {
+			continue
+		}
+		if len(row) < 5 {
+			return false
+		}
+		if n, ok := toInt(row[1]); !ok || n < 0 {
+			return false
+		}
+		if len(row[2]) != 1 || !strings.Contains("ACGTNacgtn", row[2]) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+func isPsl(p *prefix) bool {
+	count := 0
+	natural := func(s string) bool { n, ok := toInt(s); return ok && n >= 0 }
+	list := func(s string) bool {
+		for item := range strings.SplitSeq(strings.TrimRight(s, ","), ",") {
+			if !natural(item) {
+				return false
+			}
+		}
+		return true
+	}
+	for line := range p.lines() {
+		line = pyStrip(line)
+		if line == "" {
+			break
+		}
+		if strings.HasPrefix(line, "browser") || strings.HasPrefix(line, "track") {
+			continue
+		}
+		f := strings.Split(line, "\t")
+		if len(f) != 21 {
+			return false
+		}
+		switch f[8] {
+		case "-", "+", "+-", "-+":
+		default:
+			return false
+		}
+		if !list(f[18]) || !list(f[19]) || !list(f[20]) {
+			return false
+		}
+		for i, s := range f[:18] {
+			if i != 8 && i != 9 && i != 13 && !natural(s) {
+				return false
+			}
+		}
+		if count++; count == 10 {
+			break
+		}
+	}
+	return count > 0
+}
+
+func isSam(p *prefix) bool {
+	count := 0
+	for line := range p.lines() {
+		line = pyStrip(line)
+		if line == "" || line[0] == '@' {
+			continue
+		}
+		f := strings.Split(line, "\t")
+		if len(f) < 11 || !isInt(f[1]) || !isInt(f[3]) || !isInt(f[4]) || !isInt(f[7]) || !isInt(f[8]) {
+			return false
+		}
+		if count++; count == 5 {
+			return true
+		}
+	}
+	return count > 0
+}
+
+func isPairs(p *prefix, sam bool) bool {
+	if !p.startsWith("## pairs format v1.0.0") {
+		return false
+	}
+	for line := range p.lines() {
+		if !strings.HasPrefix(line, "#") {
+			return false
+		}
+		if strings.HasPrefix(line, "#columns:") {
+			f := pyFields(line)
+			if !sam {
+				return strings.HasSuffix(strings.TrimRightFunc(line, pySpace), "pair_type")
+			}
+			return len(f) >= 3 && strings.HasSuffix(f[len(f)-3], "pair_type") && f[len(f)-2] == "sam1" && f[len(f)-1] == "sam2"
+		}
+	}
+	return false
+}
+
+func isEland(p *prefix) bool {
+	count := 0
+	for line := range p.lines() {
+		line = pyStrip(line)
+		if line == "" {
+			break
+		}
+		f := strings.Split(line, "\t")
+		if len(f) != 22 || !isInt(f[4]) || !isInt(f[5]) {
+			return false
+		}
+		for _, s := range f[1:4] {
+			if n, ok := toInt(s); !ok || n < 0 {
+				return false
+			}
+		}
+		if count++; count == 5 {
+			break
+		}
+	}
+	return count > 0
+}
+
+func isCMAP(p *prefix) bool {
+	for line := range p.rawLines() {
+		if !strings.HasPrefix(line, "#") {
+			return false
+		}
+		if strings.HasPrefix(line, "# CMAP File Version:") {
+			return true
+		}
+	}
+	return false
+}
+
+func isGeoCSV(p *prefix) bool {
+	head := pyStrip(firstLine(p))
+	if !strings.Contains(head, ",") {
+		return false
+	}
+	lat, lon := false, false
+	for col := range strings.SplitSeq(head, ",") {
+		switch strings.ToLower(pyStrip(col)) {
+		case "lat", "latitude":
+			lat = true
+		case "lon", "lng", "longitude":
+			lon = true
+		}
+	}
+	return lat && lon
+}
+
+func isGoldenPath(p *prefix) bool {
+	found := false
+	positive := func(s string) bool { n, ok := toInt(s); return ok && n > 0 && isDecimal(s) }
+	oneOf := func(s, list string) bool { return s != "" && slices.Contains(strings.Fields(list), s) }
+	for f := range p.rows("\t", sniffRows, "#") {
+		if len(f) != 9 || !oneOf(f[4], "A D F G O P W N U") || !positive(f[1]) || !positive(f[2]) {
+			return false
+		}
+		if f[4] == "U" || f[4] == "N" {
+			if !positive(f[5]) || !oneOf(f[7], "yes no") ||
+				!oneOf(f[6], "scaffold contig centromere short_arm heterochromatin telomere repeat") ||
+				!oneOf(f[8], "na paired-ends align_genus align_xgenus align_trnscript within_clone clone_contig map strobe unspecified") {
+				return false
+			}
+			if n, _ := toInt(f[5]); f[4] == "U" && n != 100 {
+				return false
+			}
+		} else if !positive(f[6]) || !positive(f[7]) || !oneOf(f[8], "+ - ? 0 na") {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+func isQiimeMetadata(p *prefix) bool {
+	n := 0
+	for line := range p.lines() {
+		if strings.HasPrefix(line, "#q2:types") {
+			return true
+		}
+		if n++; n == 2 {
+			break
+		}
+	}
+	return false
+}
+
+func isPaf(p *prefix) bool {
+	found := false
+	for f := range p.rows("\t", sniffRows, "") {
+		if len(f) < 12 || (f[4] != "+" && f[4] != "-") {
+			return false
+		}
+		for _, i := range []int{1, 2, 3, 6, 7, 8, 9, 10, 11} {
+			if !isInt(f[i]) {
+				return false
+			}
+		}
+		if q, _ := toInt(f[11]); q < 0 || q > 255 {
+			return false
+		}
+		for _, tag := range f[12:] {
+			if strings.Count(tag, ":") != 2 {
+				return false
+			}
+		}
+		found = true
+	}
+	return found
+}
+
+func isTaf(p *prefix) bool {
+	rest, ok := strings.CutPrefix(firstLine(p), "#taf")
+	if !ok || !strings.HasPrefix(rest, " ") && !strings.HasPrefix(rest, "\t") {
+		return false
+	}
+	pairs := strings.FieldsFunc(strings.TrimRight(rest, "\n"), func(r rune) bool { return r == ' ' || r == '\t' })
+	for _, pair := range pairs {
+		i := strings.Index(pair, ":")
+		if i < 1 || i == len(pair)-1 {
+			return false
+		}
+	}
+	return len(pairs) > 0
+}
+
+func isMzTab(p *prefix) bool {
+	if !strings.Contains(p.text, "mzTab-version") {
+		return false
+	}
+	version := false
+	found := map[string]bool{}
+	for line := range p.rawLines() {
+		if pyStrip(line) == "" {
+			continue
+		}
+		f := strings.Split(strings.Trim(line, "\r\n"), "\t")
+		switch f[0] {
+		case "MTD":
+			if len(f) < 2 {
+				return false
+			}
+			switch value := at(f, 2); f[1] {
+			case "mzTab-version":
+				version = version || strings.HasPrefix(value, "1")
+			case "mzTab-mode":
+				if v := strings.ToLower(value); v == "complete" || v == "summary" {
+					found[f[1]] = true
+				}
+			case "mzTab-type":
+				if v := strings.ToLower(value); v == "quantification" || v == "identification" {
+					found[f[1]] = true
+				}
+			case "description":
+				found[f[1]] = true
+			}
+		case "PRH", "PRT", "PEH", "PEP", "PSH", "PSM", "SMH", "SML", "COM":
+		default:
+			return false
+		}
+	}
+	return version && len(found) == 3
+}
+
+func isGenePix(p *prefix, kind string) bool {
+	rows := p.headRows("\t", 3, "")
+	return len(rows) == 3 && strings.Contains(rows[0][0], "ATF") && strings.Contains(rows[2][0], kind)
+}
