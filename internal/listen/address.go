@@ -51,8 +51,10 @@ func Parse(bind string) (Address, error) {
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		if strings.Count(s, ":") == 0 || net.ParseIP(strings.Trim(s, "[]")) != nil {
-			host, port, err = strings.Trim(s, "[]"), defaultPort, nil
+		if ip := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"); net.ParseIP(ip) != nil {
+			host, port, err = ip, defaultPort, nil
+		} else if !strings.Contains(s, ":") {
+			host, port, err = s, defaultPort, nil
 		}
 	}
 	if err != nil {
@@ -61,11 +63,16 @@ func Parse(bind string) (Address, error) {
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return Address{}, fmt.Errorf("%s: the port is a number up to 65535", bind)
 	}
-	if strings.ContainsAny(host, "/ @?#") {
-		return Address{}, fmt.Errorf("%s: %q is no host", bind, host)
-	}
 	if host == "*" {
 		host = ""
+	}
+	if strings.HasPrefix(host, ".") {
+		return Address{}, fmt.Errorf("%s: %q is no host", bind, host)
+	}
+	for _, c := range host {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(".-_:%", c)) {
+			return Address{}, fmt.Errorf("%s: %q is no host", bind, host)
+		}
 	}
 	return Address{Network: "tcp", Name: net.JoinHostPort(host, port)}, nil
 }
@@ -90,6 +97,9 @@ func (a Address) String() string {
 	case "fd":
 		return "fd://" + a.Name
 	default:
+		if strings.HasPrefix(a.Name, "unix:") {
+			return "tcp://" + a.Name // a host of that name
+		}
 		return a.Name
 	}
 }

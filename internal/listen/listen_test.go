@@ -89,7 +89,7 @@ func TestParse(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"localhost:8080", "unix:/x", "[::1%lo]:1", "fd://9", "//", ":::"} {
+	for _, seed := range []string{"localhost:8080", "unix:/x", "[::1%lo]:1", "fd://9", "//", ":::", "\x01.\xa0)P]P]", "].Zq", "unix"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
