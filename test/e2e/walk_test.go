@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -19,16 +20,7 @@ import (
 // TestBrowserWalk is a scientist's first visit: everything is done with mouse and keyboard in Galaxy's own client.
 func TestBrowserWalk(t *testing.T) {
 	onEachServer(t, func(t *testing.T, s server) {
-		w := &walk{
-			t: t, s: s, name: "walker-" + strings.ToLower(rand.Text()[:8]),
-		}
-		// The client asks for a user's own tools and lives with not being allowed to.
-		allowed := []string{`^GET .*/api/unprivileged_tools\S* answers 403$`}
-		if s.Own == nil {
-			// A Galaxy as it comes asks another site which tools are used in trainings.
-			allowed = append(allowed, `^GET https://training\.galaxyproject\.org/\S* fails: `)
-		}
-		w.Browser = testenv.OpenBrowser(t, allowed...)
+		w := newWalk(t, s)
 		w.register()
 		w.logOutAndIn()
 		w.uploadByPaste()
@@ -42,6 +34,18 @@ func TestBrowserWalk(t *testing.T) {
 		w.deleteAndRestore()
 		w.histories()
 	})
+}
+
+func newWalk(t *testing.T, s server) *walk {
+	w := &walk{t: t, s: s, name: "walker-" + strings.ToLower(rand.Text()[:8])}
+	// The client asks for a user's own tools and lives with not being allowed to.
+	allowed := []string{`^GET .*/api/unprivileged_tools\S* answers 403$`}
+	if s.Own == nil {
+		// A Galaxy as it comes asks another site which tools are used in trainings.
+		allowed = append(allowed, `^GET https://training\.galaxyproject\.org/\S* fails: `)
+	}
+	w.Browser = testenv.OpenBrowser(t, allowed...)
+	return w
 }
 
 type walk struct {
@@ -59,6 +63,9 @@ const (
 	fetched  = "chr1\t5\t10\nchr2\t7\t9\n"
 )
 
+// jobPatience is how long a small job may take. A busy Galaxy needs much of it.
+const jobPatience = 4 * time.Minute
+
 // item names a dataset of the current history by its number and, unless it is "", its state.
 func item(hid int, state string) string {
 	if state != "" {
@@ -71,7 +78,7 @@ func item(hid int, state string) string {
 func (w *walk) ok() {
 	w.t.Helper()
 	w.See(item(w.last, ""))
-	w.Until(fmt.Sprintf("dataset %d to be ok", w.last), fmt.Sprintf(
+	w.Await(fmt.Sprintf("dataset %d to be ok", w.last), jobPatience, fmt.Sprintf(
 		`document.querySelector('%s') || (() => { if (document.querySelector('%s')) throw new Error("it is in error") })()`,
 		item(w.last, "ok"), item(w.last, "error")))
 }
