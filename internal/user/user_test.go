@@ -426,7 +426,7 @@ func TestQuota(t *testing.T) {
 			t.Helper()
 			err := db.Write(ctx, func(tx *store.Tx) error {
 				id, err := store.Insert(ctx, tx, "quota", store.Values{
-					"create_time": tx.Now(), "update_time": tx.Now(), "name": operation + link, "bytes": bytes, "operation": operation, "deleted": false,
+					"create_time": tx.Now(), "update_time": tx.Now(), "name": fmt.Sprint(operation, bytes), "bytes": bytes, "operation": operation, "deleted": false,
 				})
 				if err != nil {
 					return err
