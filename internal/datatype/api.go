@@ -12,7 +12,7 @@ type Info struct {
 	DisplayInUpload bool            `json:"display_in_upload"`
 	CompositeFiles  json.RawMessage `json:"composite_files"`
 	UploadWarning   *string         `json:"upload_warning"`
-	DisplayBehavior string          `json:"display_behavior"`
+	DisplayBehavior *string         `json:"display_behavior"` // null for the compressed forms of other types
 }
 
 // Index is the answer of GET /api/datatypes: []string when extensionOnly, else
@@ -29,10 +29,14 @@ func (r *Registry) Index(extensionOnly, uploadOnly bool) any {
 		if uploadOnly && !t.Upload {
 			continue
 		}
+		var behavior *string
+		if !t.isGz {
+			behavior = &t.Display
+		}
 		out = append(out, Info{
 			Extension: t.Ext, Description: orNull(t.Description), DescriptionURL: orNull(t.DescriptionURL),
 			DisplayInUpload: t.Upload, CompositeFiles: t.CompositeFiles, UploadWarning: orNull(t.UploadWarning),
-			DisplayBehavior: t.Display,
+			DisplayBehavior: behavior,
 		})
 	}
 	return out

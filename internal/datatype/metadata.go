@@ -106,6 +106,24 @@ func (m Metadata) Value(e *Element) any {
 	return e.Wrap(e.Default)
 }
 
+// APIMetadata returns the metadata_<name> members of a dataset's answer: every
+// element of its type, with the default of those that are not set; files, and
+// optional elements without a value, are left out.
+func (r *Registry) APIMetadata(ext string, md Metadata) map[string]any {
+	t := r.Type(ext)
+	out := make(map[string]any, len(t.spec))
+	for i := range t.spec {
+		e := &t.spec[i]
+		if e.Param == "File" {
+			continue
+		}
+		if v := md.Value(e); v != nil || !e.Optional {
+			out["metadata_"+e.Name] = v
+		}
+	}
+	return out
+}
+
 // MetadataOptions are the circumstances of setting metadata.
 type MetadataOptions struct {
 	// DBKey is the genome build; empty means unspecified, "?".

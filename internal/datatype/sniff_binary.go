@@ -37,7 +37,7 @@ var binaryRules = map[string]func(*prefix) bool{
 	"binary.Bcf":                      func(p *prefix) bool { return p.format == gzipFormat && p.magic("BCF") },
 	"binary.BigWig":                   never, // told apart by extension below
 	"binary.BamNative":                isBam,
-	"binary.Bam":                      func(p *prefix) bool { return isBam(p) && bamOrder(p) == "coordinate" },
+	"binary.Bam":                      isSortedBam,
 	"binary.BamQuerynameSorted":       func(p *prefix) bool { return isBam(p) && bamOrder(p) == "queryname" },
 	"binary.Xlsx":                     officeRule("xl/"),
 	"binary.Docx":                     officeRule("word/"),
@@ -115,8 +115,64 @@ func fileTail(name string, n int64) []byte {
 
 func isBam(p *prefix) bool { return p.format == gzipFormat && p.magic("BAM\x01") }
 
-// bamOrder is the order that a BAM file's header declares. Galaxy finds it out
-// by building an index; a header that lies is found out there.
+// isSortedBam reports whether the records come in the order of the reference,
+// which is what an index needs. Galaxy finds out by building one; here the
+// records within the first MiB are looked at.
+func isSortedBam(p *prefix) bool {
+	if !isBam(p) {
+		return false
+	}
+	b := p.header[4:]
+	number := func() (int64, bool) {
+		if len(b) < 4 {
+			return 0, false
+		}
+		n := int64(int32(binary.LittleEndian.Uint32(b)))
+		b = b[4:]
+		return n, true
+	}
+	skip := func(n int64) bool {
+		if n < 0 || n > int64(len(b)) {
+			return false
+		}
+		b = b[n:]
+		return true
+	}
+	// A header longer than what was read has to be believed.
+	declared := bamOrder(p) == "coordinate"
+	n, ok := number()
+	if !ok || !skip(n) {
+		return declared
+	}
+	refs, ok := number()
+	if !ok {
+		return declared
+	}
+	for range refs {
+		if n, ok = number(); !ok || !skip(n) || !skip(4) {
+			return declared
+		}
+	}
+	lastRef, lastPos := int64(0), int64(-1)
+	for len(b) >= 12 {
+		size, _ := number()
+		ref := int64(int32(binary.LittleEndian.Uint32(b)))
+		pos := int64(int32(binary.LittleEndian.Uint32(b[4:])))
+		if ref < 0 {
+			ref = 1 << 32 // reads without a place come last
+		}
+		if ref < lastRef || ref == lastRef && pos < lastPos {
+			return false
+		}
+		lastRef, lastPos = ref, pos
+		if !skip(size) {
+			break
+		}
+	}
+	return !p.truncated || bamOrder(p) != "queryname"
+}
+
+// bamOrder is the order that a BAM file's header declares.
 func bamOrder(p *prefix) string {
 	if len(p.header) < 8 {
 		return ""

@@ -40,6 +40,15 @@ type UploadResult struct {
 	Decompressed      bool
 }
 
+// Info is the text that the dataset shows about its upload.
+func (u UploadResult) Info() string {
+	info := "uploaded " + u.Ext + " file"
+	if u.Warning != "" {
+		info += "\n" + u.Warning
+	}
+	return info
+}
+
 // UnsuitableError refuses an upload because of what it contains. Its text is
 // meant for the person.
 type UnsuitableError struct{ Reason string }
