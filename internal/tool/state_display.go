@@ -5,14 +5,32 @@ import (
 	"strings"
 )
 
-// DisplayParameters lists a job's parameters for people: the "parameters" of GET /api/jobs/{id}/parameters_display.
-// Datasets are given by their encoded ids.
-func DisplayParameters(job *JobState, ids IDCodec) []any {
-	return displayLevel(job.Tool.Inputs, job.Values, 1, ids)
+// DisplayedParameter is one line of the parameters on a job's page.
+type DisplayedParameter struct {
+	Text  string `json:"text"`
+	Depth int    `json:"depth"` // 1 at the top
+	// Value is a text, a number or a boolean (see displayed), a list of datasets, or nil.
+	Value any     `json:"value"`
+	Notes *string `json:"notes"`
 }
 
-func displayLevel(inputs []*Param, v Values, depth int, ids IDCodec) []any {
-	out := []any{}
+// displayedDataset is a dataset in such a line.
+type displayedDataset struct {
+	ID   string `json:"id"`
+	Src  string `json:"src"`
+	HID  int64  `json:"hid"`
+	Name string `json:"name"`
+}
+
+// Display lists a job's parameters with the labels of the tool's form: the "parameters" of
+// GET /api/jobs/{id}/parameters_display. What is inside of a group is one level deeper.
+func (s *JobState) Display(ids IDCodec) []DisplayedParameter {
+	return displayLevel(s.Tool.Inputs, s.Values, 1, ids)
+}
+
+func displayLevel(inputs []*Param, v Values, depth int, ids IDCodec) []DisplayedParameter {
+	out := []DisplayedParameter{}
+	note := func(s string) *string { return &s }
 	for _, p := range inputs {
 		label := p.Label
 		if label == "" {
@@ -20,10 +38,10 @@ func displayLevel(inputs []*Param, v Values, depth int, ids IDCodec) []any {
 		}
 		val, ok := v[p.Name]
 		if !ok {
-			if p.Kind == KindConditional {
+			if p.Kind == KindConditional && p.Test != nil {
 				label = p.Test.Label
 			}
-			out = append(out, map[string]any{"text": label, "depth": depth, "value": nil, "notes": "not used (parameter was added after this job was run)"})
+			out = append(out, DisplayedParameter{Text: label, Depth: depth, Notes: note("not used (parameter was added after this job was run)")})
 			continue
 		}
 		switch p.Kind {
@@ -34,39 +52,35 @@ func displayLevel(inputs []*Param, v Values, depth int, ids IDCodec) []any {
 			}
 		case KindSection:
 			g, _ := val.(Values)
-			out = append(out, map[string]any{"text": p.Name, "depth": depth, "value": nil, "notes": nil})
+			out = append(out, DisplayedParameter{Text: p.Name, Depth: depth})
 			out = append(out, displayLevel(p.Children, g, depth+1, ids)...)
 		case KindConditional:
 			g, _ := val.(Values)
 			i, ok := p.caseOf(g[p.Test.Name])
 			if !ok {
-				out = append(out, map[string]any{"text": p.Name, "depth": depth, "notes": "The previously used value is no longer valid.", "error": true})
+				out = append(out, DisplayedParameter{Text: p.Name, Depth: depth, Notes: note("The previously used value is no longer valid.")})
 				continue
 			}
 			text := p.Test.Label
 			if text == "" {
 				text = p.Test.Name
 			}
-			out = append(out, map[string]any{"text": text, "depth": depth, "value": displayed(p.allCases()[i].Value), "notes": nil})
+			out = append(out, DisplayedParameter{Text: text, Depth: depth, Value: displayed(p.allCases()[i].Value)})
 			out = append(out, displayLevel(p.caseAt(i).Inputs, g, depth+1, ids)...)
 		case KindUploadDataset:
 			continue
 		case KindData, KindHiddenData, KindDataCollection:
-			list := []any{}
+			list := []*displayedDataset{}
 			for _, d := range datasetsOf(val) {
 				if d == nil {
-					list = append(list, nil)
+					list = append(list, nil) // it is gone
 					continue
 				}
-				m := map[string]any{"src": d.src(), "id": ids.Encode(d.ID), "name": d.Name}
-				if d.src() != "dce" {
-					m["hid"] = d.HID
-				}
-				list = append(list, m)
+				list = append(list, &displayedDataset{ID: ids.Encode(d.ID), Src: d.src(), HID: d.HID, Name: d.Name})
 			}
-			out = append(out, map[string]any{"text": label, "depth": depth, "value": list, "notes": nil})
+			out = append(out, DisplayedParameter{Text: label, Depth: depth, Value: list})
 		default:
-			out = append(out, map[string]any{"text": label, "depth": depth, "value": displayed(displayText(p, val)), "notes": ""})
+			out = append(out, DisplayedParameter{Text: label, Depth: depth, Value: displayed(displayText(p, val)), Notes: note("")})
 		}
 	}
 	return out
