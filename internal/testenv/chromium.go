@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,6 +40,8 @@ type Browser struct {
 	allowed []*regexp.Regexp
 	failed  []string
 	urls    map[network.RequestID]string
+	open    map[network.RequestID]bool // requests under way
+	asked   []string
 	shots   int
 	shotDir string
 	names   map[string]string
@@ -52,7 +57,7 @@ func OpenBrowser(t testing.TB, allowed ...string) *Browser {
 	external(t)
 	program := need(t, chromium)
 	b := &Browser{
-		t: t, urls: make(map[network.RequestID]string), Downloads: t.TempDir(),
+		t: t, urls: make(map[network.RequestID]string), open: make(map[network.RequestID]bool), Downloads: t.TempDir(),
 		names: make(map[string]string), latest: make(chan string, 16),
 	}
 	for _, pattern := range allowed {
@@ -144,12 +149,19 @@ func (b *Browser) observe(event any) {
 	case *network.EventRequestWillBeSent:
 		b.mu.Lock()
 		b.urls[event.RequestID] = event.Request.Method + " " + event.Request.URL
+		b.open[event.RequestID] = true
+		if len(b.asked) < 10_000 {
+			b.asked = append(b.asked, b.urls[event.RequestID])
+		}
 		b.mu.Unlock()
+	case *network.EventLoadingFinished:
+		b.answered(event.RequestID)
 	case *network.EventResponseReceived:
 		if event.Response.Status >= 400 {
 			b.fail(fmt.Sprintf("%s answers %d", b.request(event.RequestID, event.Response.URL), event.Response.Status))
 		}
 	case *network.EventLoadingFailed:
+		b.answered(event.RequestID)
 		// A page that is left cancels what it still asked for.
 		if !event.Canceled && event.ErrorText != "net::ERR_ABORTED" {
 			b.fail(fmt.Sprintf("%s fails: %s", b.request(event.RequestID, "a request"), event.ErrorText))
@@ -173,6 +185,60 @@ func (b *Browser) observe(event any) {
 			}
 		}
 	}
+}
+
+func (b *Browser) answered(id network.RequestID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.open, id)
+}
+
+// Requests are the requests that were made so far, in order, as «GET http://…».
+func (b *Browser) Requests() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.asked...)
+}
+
+// Quiet waits until the page asks for nothing for half a second.
+func (b *Browser) Quiet() {
+	b.t.Helper()
+	var since time.Time
+	var last int
+	b.within("the page to be quiet", Patience, func(context.Context) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.open) > 0 || len(b.asked) != last || since.IsZero() {
+			since, last = time.Now(), len(b.asked)
+		}
+		if time.Since(since) < 500*time.Millisecond {
+			return fmt.Errorf("%d requests under way", len(b.open))
+		}
+		return nil
+	})
+}
+
+// Cookies returns the browser's cookies for an address, for requests outside of it.
+func (b *Browser) Cookies(address string) http.CookieJar {
+	b.t.Helper()
+	parsed, err := url.Parse(address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	answer, err := chromedp.Call(b.Context, network.GetCookies, network.GetCookiesParams{URLs: []string{address}})
+	if err != nil {
+		b.t.Fatalf("the browser's cookies: %v", err)
+	}
+	var cookies []*http.Cookie
+	for _, cookie := range answer.Cookies {
+		cookies = append(cookies, &http.Cookie{Name: cookie.Name, Value: cookie.Value, Path: cookie.Path})
+	}
+	jar.SetCookies(parsed, cookies)
+	return jar
 }
 
 func (b *Browser) request(id network.RequestID, otherwise string) string {

@@ -34,9 +34,11 @@ type Options struct {
 	Handlers   int            // job handler processes; 0 for none of their own: web workers run the jobs
 	Settings   map[string]any // further settings of the galaxy: section
 	Gravity    map[string]any // further settings of the gravity: section
-	Files      map[string]string
-	Env        []string      // further environment variables, NAME=value
-	Start      time.Duration // how long the start may take, 60 s when 0
+	// Files are written into the server's folder before it starts, by their names in it. In them, and in settings that
+	// are texts, @DIR@ stands for that folder.
+	Files map[string]string
+	Env   []string      // further environment variables, NAME=value
+	Start time.Duration // how long the start may take, 60 s when 0
 }
 
 // Instance is a running Orrery with its own folder, database and port.
@@ -151,7 +153,7 @@ func prepare(t testing.TB, options Options) (*Instance, error) {
 	s.env = append(append(os.Environ(), markVariable+"="+s.mark), options.Env...)
 	for name, content := range options.Files {
 		name = filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(s.inDir(content)), 0o644)); err != nil {
 			return nil, err
 		}
 	}
@@ -175,7 +177,7 @@ func (s *Instance) configuration(options Options, port int) map[string]any {
 		}
 	}
 	for name, value := range options.Gravity {
-		gravity[name] = value
+		gravity[name] = s.inSetting(value)
 	}
 	galaxy := map[string]any{
 		"data_dir":                s.DataDir,
@@ -185,9 +187,18 @@ func (s *Instance) configuration(options Options, port int) map[string]any {
 		"id_secret":               "the secret of a test's server",
 	}
 	for name, value := range options.Settings {
-		galaxy[name] = value
+		galaxy[name] = s.inSetting(value)
 	}
 	return map[string]any{"gravity": gravity, "galaxy": galaxy}
+}
+
+func (s *Instance) inDir(text string) string { return strings.ReplaceAll(text, "@DIR@", s.Dir) }
+
+func (s *Instance) inSetting(value any) any {
+	if text, ok := value.(string); ok {
+		return s.inDir(text)
+	}
+	return value
 }
 
 // Start runs the server and waits until it answers; after Stop or Kill it is the same server again.
@@ -303,6 +314,39 @@ func (s *Instance) Kill() {
 	}
 }
 
+// Crash ends the server's own processes with SIGKILL and leaves its jobs alone, which outlive it on purpose. Start then
+// starts it again.
+func (s *Instance) Crash() {
+	s.t.Helper()
+	s.mu.Lock()
+	process, ended := s.process, s.ended
+	s.process = nil
+	s.mu.Unlock()
+	if process == nil {
+		return
+	}
+	// The supervisor first: it would start its children again.
+	if err := process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Errorf("killing the server: %v", err)
+	}
+	<-ended
+	for _, name := range s.Processes() {
+		pid, err := s.PID(name)
+		if err != nil {
+			s.t.Errorf("killing %s: %v", name, err)
+			continue
+		}
+		// A pid file may be left from a process that ended long ago: only what has our mark is ours.
+		environ, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+		if err != nil || !bytes.Contains(environ, []byte(markVariable+"="+s.mark)) {
+			continue
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			s.t.Errorf("killing %s: %v", name, err)
+		}
+	}
+}
+
 func (s *Instance) finish() {
 	s.t.Helper()
 	s.Stop()
@@ -411,5 +455,21 @@ func (s *Instance) WaitRestarted(name string, had int) {
 	})
 	if err != nil {
 		s.t.Fatalf("%s was not started again: %v", name, err)
+	}
+}
+
+// Poll calls a function until it returns true, at growing intervals, and fails the test when that takes too long.
+func Poll(t testing.TB, what string, within time.Duration, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	err := poll(ctx, nil, func() error {
+		if !holds() {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("waiting for %s: %v", what, err)
 	}
 }

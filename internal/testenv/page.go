@@ -47,7 +47,13 @@ const Patience = 60 * time.Second
 // Until waits until a JavaScript expression is true; the page may be replaced meanwhile.
 func (b *Browser) Until(what, expression string) {
 	b.t.Helper()
-	b.within(what, Patience, func(ctx context.Context) error {
+	b.Await(what, Patience, expression)
+}
+
+// Await is Until for what may take another time, such as a job.
+func (b *Browser) Await(what string, within time.Duration, expression string) {
+	b.t.Helper()
+	b.within(what, within, func(ctx context.Context) error {
 		truth, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		if err == nil && !truth {
 			err = errors.New("not so yet")

@@ -16,6 +16,18 @@ type server struct {
 	Own *testenv.Instance
 }
 
+type layout struct {
+	name    string
+	options testenv.Options
+}
+
+func layouts() []layout {
+	return []layout{
+		{"SQLite", testenv.Options{}},
+		{"PostgreSQL", testenv.Options{Postgres: true, WebWorkers: 2, Handlers: 2}},
+	}
+}
+
 // onEachServer runs a test on SQLite, all in one process, and on PostgreSQL with 2 web workers and 2 job handlers. With
 // ORRERY_E2E_URL (and ORRERY_E2E_KEY) it runs on that server instead, which may also be a Galaxy.
 func onEachServer(t *testing.T, test func(t *testing.T, s server)) {
@@ -27,13 +39,7 @@ func onEachServer(t *testing.T, test func(t *testing.T, s server)) {
 		test(t, server{URL: strings.TrimRight(url, "/"), Key: os.Getenv("ORRERY_E2E_KEY")})
 		return
 	}
-	for _, layout := range []struct {
-		name    string
-		options testenv.Options
-	}{
-		{"SQLite", testenv.Options{}},
-		{"PostgreSQL", testenv.Options{Postgres: true, WebWorkers: 2, Handlers: 2}},
-	} {
+	for _, layout := range layouts() {
 		t.Run(layout.name, func(t *testing.T) {
 			layout.options.Settings = map[string]any{
 				// The tests' own web servers, from which datasets are fetched by their address.
