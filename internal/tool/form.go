@@ -234,6 +234,7 @@ func formHead(t *Tool, in FormInput) map[string]any {
 type formBuilder struct {
 	p     *populator
 	in    FormInput
+	refs  map[string]bool
 	pages map[string]formCandidates // by candidateKey, or by full name where the request asks for a page
 }
 
@@ -428,7 +429,7 @@ func (b *formBuilder) definition(p *Param, sc *scope, full string) map[string]an
 	}
 	m := map[string]any{
 		"model_class": modelClasses[p.Kind], "name": p.Name, "argument": nullable(p.Argument), "type": string(p.Kind),
-		"label": p.Label, "help": p.Help, "help_format": p.HelpFormat, "refresh_on_change": p.RefreshOnChange,
+		"label": p.Label, "help": p.Help, "help_format": p.HelpFormat, "refresh_on_change": p.RefreshOnChange || b.referenced()[p.Name],
 		"optional": p.Optional, "hidden": p.Hidden, "is_dynamic": p.isDynamic(),
 		"value": basicValue(p, b.p.initial(p, sc), b.p.env.IDs),
 	}
@@ -487,15 +488,37 @@ func (b *formBuilder) definition(p *Param, sc *scope, full string) map[string]an
 		b.dataOptions(p, m, sc, full)
 	case KindDataCollection:
 		m["refresh_on_change"] = true
-		m["extensions"], m["edam"] = stringList(p.Formats), b.edam(p)
+		m["extensions"] = stringList(p.Formats)
 		m["multiple"] = p.Multiple
-		m["collection_types"] = stringList(p.CollectionTypes)
+		m["collection_types"], m["fields"], m["column_definitions"] = nil, nil, nil
+		if len(p.CollectionTypes) > 0 {
+			m["collection_types"] = p.CollectionTypes
+		}
 		m["tag"] = nullable(p.Tag)
 		empty := func() map[string]any { return map[string]any{"dce": []any{}, "hda": []any{}, "hdca": []any{}} }
 		m["options"], m["pinned"] = empty(), empty()
 		m["options_meta"] = map[string]any{"hdca": pageMeta(0, formPageSize, 0, false)}
 	}
 	return m
+}
+
+// referenced names the inputs that the choices of others depend on: the form is built anew when they change.
+func (b *formBuilder) referenced() map[string]bool {
+	if b.refs == nil {
+		b.refs = map[string]bool{}
+		b.p.tool.WalkInputs(func(p *Param) bool {
+			b.refs[p.DataRef] = true
+			if p.Dynamic != nil {
+				b.refs[p.Dynamic.FromDataset] = true
+				for _, f := range p.Dynamic.Filters {
+					b.refs[f.Attrs["ref"]] = true
+				}
+			}
+			return true
+		})
+		delete(b.refs, "")
+	}
+	return b.refs
 }
 
 // definitions describes inputs that have no state: those that a repeat would add.

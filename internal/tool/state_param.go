@@ -74,7 +74,7 @@ func emptyNumber(par *Param, raw any) (any, *ParamError) {
 
 func (par *Param) isDynamic() bool {
 	switch par.Kind {
-	case KindGenomeBuild, KindDataColumn, KindGroupTag, KindData, KindHiddenData, KindDataCollection:
+	case KindGenomeBuild, KindDataColumn, KindGroupTag:
 		return true
 	case KindDrillDown:
 		return par.DynamicCode != ""
@@ -396,11 +396,16 @@ func (p *populator) usable(par *Param, d *DatasetInfo) *ParamError {
 // initial is the value of a parameter before anyone has said anything about it.
 func (p *populator) initial(par *Param, sc *scope) any {
 	switch par.Kind {
-	case KindText, KindHidden, KindDirectoryURI:
+	case KindText, KindHidden:
 		if par.Value != nil {
 			return *par.Value
 		}
 		return nil
+	case KindDirectoryURI:
+		if par.Optional {
+			return nil
+		}
+		return ""
 	case KindInteger:
 		if par.Value == nil || *par.Value == "" {
 			return nil

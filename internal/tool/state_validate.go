@@ -20,6 +20,7 @@ const regexTime = 2 * time.Second
 // pyMatch matches a Python regular expression at the start of s, or anywhere with search; nil when it does not match or is
 // no expression.
 func pyMatch(expr, s string, search bool) *regexp2.Match {
+	expr = pyPattern(expr)
 	if !search {
 		expr = `\A(?:` + expr + `)`
 	}
@@ -33,6 +34,40 @@ func pyMatch(expr, s string, search bool) *regexp2.Match {
 		return nil
 	}
 	return m
+}
+
+// pyPattern turns what Python writes differently into what the regular expression library reads: named groups and the
+// very end of the text.
+func pyPattern(expr string) string {
+	if !strings.Contains(expr, "(?P") && !strings.Contains(expr, `\Z`) {
+		return expr
+	}
+	var b strings.Builder
+	for i := 0; i < len(expr); i++ {
+		switch {
+		case strings.HasPrefix(expr[i:], "(?P<"):
+			b.WriteString("(?<")
+			i += len("(?P<") - 1
+		case strings.HasPrefix(expr[i:], "(?P="):
+			end := strings.IndexByte(expr[i:], ')')
+			if end < 0 {
+				b.WriteByte(expr[i])
+				continue
+			}
+			b.WriteString(`\k<` + expr[i+len("(?P="):i+end] + ">")
+			i += end
+		case expr[i] == '\\' && i+1 < len(expr):
+			if expr[i+1] == 'Z' {
+				b.WriteString(`\z`)
+			} else {
+				b.WriteString(expr[i : i+2])
+			}
+			i++
+		default:
+			b.WriteByte(expr[i])
+		}
+	}
+	return b.String()
 }
 
 // validate applies a parameter's validators to a converted value.

@@ -88,7 +88,7 @@ func (v *Verdict) search(r RegexRule, stream, text string, worst ErrorLevel) Err
 	if len(text) > stdioLimit {
 		text = text[:stdioLimit]
 	}
-	re, err := regexp2.Compile(r.Match, regexp2.IgnoreCase)
+	re, err := regexp2.Compile(pyPattern(r.Match), regexp2.IgnoreCase)
 	if err != nil {
 		return worst
 	}

@@ -205,6 +205,8 @@ func displayText(par *Param, v any) string {
 			return strings.Join(parts, ", ")
 		}
 		return "No dataset."
+	case KindDataCollection:
+		return "No dataset collection."
 	}
 	if v == nil {
 		return "Not available."
