@@ -138,8 +138,12 @@ func (f *metaFile) alignmentHeader(text string, names []string, lengths []int64)
 	}
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimRight(line, "\r")
-		if len(line) < 3 || line[0] != '@' {
+		if line == "" {
 			continue
+		}
+		if len(line) < 4 || line[0] != '@' || line[3] != '\t' {
+			f.set("metadata_incomplete", true)
+			return
 		}
 		record := line[1:3]
 		if record == "CO" {
@@ -150,7 +154,8 @@ func (f *metaFile) alignmentHeader(text string, names []string, lengths []int64)
 		for tag := range strings.SplitSeq(strings.TrimPrefix(line[3:], "\t"), "\t") {
 			key, value, ok := strings.Cut(tag, ":")
 			if !ok {
-				continue
+				f.set("metadata_incomplete", true)
+				return
 			}
 			fields[key] = value
 			if record == "SQ" && key == "LN" {

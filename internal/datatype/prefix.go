@@ -157,7 +157,8 @@ func (p *prefix) classify() {
 		p.binary = true
 	}
 	if p.format == zipFormat && !p.binary {
-		p.binary = isOfficeArchive(h)
+		// The parts of an Office document are text; the document is not.
+		p.binary = officeRule("xl/")(p) || officeRule("word/")(p) || officeRule("ppt/")(p)
 	}
 }
 
@@ -186,12 +187,6 @@ func hasControl(b []byte) bool {
 		}
 	}
 	return false
-}
-
-// isOfficeArchive reports whether the first member of a zip is the list of
-// parts that Office documents begin with.
-func isOfficeArchive(header []byte) bool {
-	return bytes.Contains(header[:min(len(header), 4096)], []byte("schemas.openxmlformats.org/package/2006/content-types"))
 }
 
 func (p *prefix) startsWith(s string) bool { return !p.notText && strings.HasPrefix(p.text, s) }

@@ -51,8 +51,8 @@ var binaryRules = map[string]func(*prefix) bool{
 	"binary.MongoDBArchive":           tarHolds(func(n string) bool { return n == "mongo_db/_mdb_catalog.wt" }),
 	"binary.WiffTar":                  tarHolds(func(n string) bool { return path.Ext(strings.ToLower(path.Base(n))) == ".wiff" }),
 	"binary.Fast5Archive":             tarFirst(".fast5"),
-	"binary.Fast5ArchiveGz":           tarFirst(".fast5"),
-	"binary.Fast5ArchiveBz2":          tarFirst(".fast5"),
+	"binary.Fast5ArchiveGz":           func(p *prefix) bool { return p.format == gzipFormat && tarFirst(".fast5")(p) },
+	"binary.Fast5ArchiveBz2":          func(p *prefix) bool { return p.format == bzip2Format && tarFirst(".fast5")(p) },
 	"annotation.Augustus":             tarFirst("_exon_probs.pbl", "_igenic_probs.pbl", "_intron_probs.pbl", "_metapars.cfg", "_metapars.utr.cfg", "_parameters.cfg", "_parameters.cgp.cfg", "_utr_probs.pbl", "_weightmatrix.txt"),
 	"binary.Cel":                      isCel,
 	"triples.HDT":                     magicRule("$HDT"),
@@ -272,8 +272,15 @@ func zipHolds(is func(string) bool) func(*prefix) bool {
 
 func officeRule(folder string) func(*prefix) bool {
 	return func(p *prefix) bool {
-		return p.format == zipFormat && isOfficeArchive(p.header) &&
-			slices.ContainsFunc(zipMembers(p), func(f *zip.File) bool { return strings.HasPrefix(f.Name, folder) })
+		if p.format != zipFormat {
+			return false
+		}
+		names := zipMembers(p)
+		has := func(is func(string) bool) bool {
+			return slices.ContainsFunc(names, func(f *zip.File) bool { return is(f.Name) })
+		}
+		return has(func(n string) bool { return n == "[Content_Types].xml" }) &&
+			has(func(n string) bool { return strings.HasPrefix(n, folder) })
 	}
 }
 
@@ -322,11 +329,12 @@ func tarFirst(ends ...string) func(*prefix) bool {
 	}
 }
 
-// sqliteRules is by extension. The flavours of SQLite database differ by their
+// sqliteRules is by extension, of types that share a class. The flavours of SQLite database differ by their
 // tables, which are not read here: all are "sqlite".
 var sqliteRules = map[string]func(*prefix) bool{
-	"bigwig":       magicRule("\x26\xfc\x8f\x88"),
-	"bigbed":       magicRule("\xeb\xf2\x89\x87"),
+	"bigwig": magicRule("\x26\xfc\x8f\x88"),
+	"bigbed": magicRule("\xeb\xf2\x89\x87"),
+	"mztab":  isMzTab1, "mztab2": isMzTab2,
 	"ome_zarr.zip": never, "spatialdata.zip": never, "qza": never, "qzv": never,
 	"hexrd.images.npz": never, "hexrd.eta_ome.npz": never,
 	"probam": never, "qname_input_sorted.bam": never,

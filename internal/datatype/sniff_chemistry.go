@@ -67,7 +67,7 @@ func hasSections(p *prefix, names ...string) bool {
 	return true
 }
 
-var pqrAtom = regexp.MustCompile(`^(ATOM|HETATM) +-?\d+ +\S+ +\S+ +(\S+ +)?-?\d+( +[-+]?\d*\.?\d+){3}( +[-+]?\d*\.?\d+){2}`)
+var pqrAtom = regexp.MustCompile(`^(ATOM|HETATM) +-?\d+ +[A-Z0-9'*+-]+ +[A-Z0-9+-]{1,4} +([A-Z0-9] +)?-?\d+[A-Z]?( +[-+]?\d*\.\d+){3}( +[-+]?\d+\.\d*){2}$`)
 
 func isPQR(p *prefix) bool {
 	remark := false

@@ -1,6 +1,7 @@
 package datatype
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -23,7 +24,11 @@ var tableRules = map[string]func(*prefix) bool{
 	"qiime2.QIIME2Metadata": isQiimeMetadata,
 	"text.Paf":              isPaf,
 	"text.Taf":              isTaf,
-	"proteomics.MzTab":      isMzTab,
+	"text.Gfa1":             isGfa1,
+	"text.Gfa2":             isGfa2,
+	"plant_tribes.PlantTribesKsComponents": func(p *prefix) bool {
+		return strings.TrimRight(firstLine(p), "\r\n") == "species\tn\tnumber_comp\tlnL\tAIC\tBIC\tmean\tvariance\tporportion"
+	},
 	"proteomics.PepList": func(p *prefix) bool {
 		return hasHeadings(p, []string{"m/z", "rt(min)", "snr", "charge", "intensity"})
 	},
@@ -295,42 +300,99 @@ func isTaf(p *prefix) bool {
 	return len(pairs) > 0
 }
 
-func isMzTab(p *prefix) bool {
+// mzTab sections and the fields that the metadata section must have, with the
+// values allowed.
+var (
+	mzTab1Sections = []string{"PRH", "PRT", "PEH", "PEP", "PSH", "PSM", "SMH", "SML", "COM"}
+	mzTab1Fields   = map[string][]string{
+		"mzTab-mode": {"complete", "summary"}, "mzTab-type": {"quantification", "identification"}, "description": nil,
+	}
+	mzTab2Sections = []string{"SMH", "SML", "SFH", "SMF", "SEH", "SME", "COM"}
+	mzTab2Fields   = map[string][]string{"mzTab-ID": nil}
+	mzTab2Version  = regexp.MustCompile(`^2(\.[0-9]+)?(\.[0-9]+)?-M$`)
+)
+
+func isMzTab1(p *prefix) bool {
+	return isMzTab(p, mzTab1Sections, mzTab1Fields, func(v string) bool { return strings.HasPrefix(v, "1") })
+}
+
+func isMzTab2(p *prefix) bool {
+	return isMzTab(p, mzTab2Sections, mzTab2Fields, mzTab2Version.MatchString)
+}
+
+func isMzTab(p *prefix, sections []string, fields map[string][]string, version func(string) bool) bool {
 	if !strings.Contains(p.text, "mzTab-version") {
 		return false
 	}
-	version := false
+	hasVersion := false
 	found := map[string]bool{}
 	for line := range p.rawLines() {
 		if pyStrip(line) == "" {
 			continue
 		}
 		f := strings.Split(strings.Trim(line, "\r\n"), "\t")
-		switch f[0] {
-		case "MTD":
-			if len(f) < 2 {
+		if f[0] != "MTD" {
+			if !slices.Contains(sections, f[0]) {
 				return false
 			}
-			switch value := at(f, 2); f[1] {
-			case "mzTab-version":
-				version = version || strings.HasPrefix(value, "1")
-			case "mzTab-mode":
-				if v := strings.ToLower(value); v == "complete" || v == "summary" {
-					found[f[1]] = true
-				}
-			case "mzTab-type":
-				if v := strings.ToLower(value); v == "quantification" || v == "identification" {
-					found[f[1]] = true
-				}
-			case "description":
-				found[f[1]] = true
-			}
-		case "PRH", "PRT", "PEH", "PEP", "PSH", "PSM", "SMH", "SML", "COM":
-		default:
+			continue
+		}
+		if len(f) < 3 {
 			return false
 		}
+		if f[1] == "mzTab-version" {
+			hasVersion = hasVersion || version(f[2])
+		} else if allowed, ok := fields[f[1]]; ok && (allowed == nil || slices.Contains(allowed, strings.ToLower(f[2]))) {
+			found[f[1]] = true
+		}
 	}
-	return version && len(found) == 3
+	return hasVersion && len(found) == len(fields)
+}
+
+func isGfa1(p *prefix) bool {
+	strands := func(f []string) bool { return (f[2] == "+" || f[2] == "-") && (f[4] == "+" || f[4] == "-") }
+	found := false
+	for f := range p.rows("\t", sniffRows, "") {
+		if strings.HasPrefix(f[0], "#") {
+			continue
+		}
+		ok := false
+		switch f[0] {
+		case "H":
+			return len(f) == 2 && f[1] == "VN:Z:1.0"
+		case "S":
+			ok = len(f) >= 3
+		case "L":
+			ok = len(f) >= 6 && strands(f)
+		case "C":
+			ok = len(f) >= 7 && strands(f) && isInt(f[5])
+		case "P":
+			ok = len(f) >= 4
+		}
+		if !ok {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+func isGfa2(p *prefix) bool {
+	columns := map[string]int{"S": 3, "F": 8, "E": 9, "G": 6, "O": 3, "U": 3}
+	found := false
+	for f := range p.rows("\t", sniffRows, "") {
+		if strings.HasPrefix(f[0], "#") {
+			continue
+		}
+		if f[0] == "H" {
+			return len(f) >= 2 && f[1] == "VN:Z:2.0"
+		}
+		if n, ok := columns[f[0]]; !ok || len(f) < n {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 func isGenePix(p *prefix, kind string) bool {

@@ -43,6 +43,13 @@ var textRules = map[string]func(*prefix) bool{
 	"constructive_solid_geometry.GmshMsh":     func(p *prefix) bool { return p.startsWith("$MeshFormat") },
 	"constructive_solid_geometry.GocadSGrid":  func(p *prefix) bool { return p.startsWith("GOCAD SGrid ") },
 	"constructive_solid_geometry.FeflowFem":   func(p *prefix) bool { return p.startsWith("PROBLEM:") },
+	"genetics.MarkerMap":                      isMarkerMap,
+	"genetics.AllegroLOD":                     isAllegroLOD,
+	"genetics.DataIn":                         isLinkageData,
+	"genetics.GenomeGraphs":                   isGenomeGraph,
+	"assembly.Amos":                           isAmos,
+	"speech.BPF":                              isBPF,
+	"constructive_solid_geometry.VtkXml":      func(p *prefix) bool { return xmlRootStarts(p, "VTKFile") },
 	"genetics.GenotypeMatrix":                 func(p *prefix) bool { return strings.HasPrefix(firstLine(p), "Name") && isGenotypes(p) },
 }
 
@@ -312,4 +319,141 @@ func isConnectivityTable(p *prefix) bool {
 		}
 	}
 	return false
+}
+
+// linkageLines is how many lines of the linkage formats are checked.
+const linkageLines = 10
+
+func isMarkerMap(p *prefix) bool {
+	n := 0
+	for line := range p.rawLines() {
+		f := pyFields(line)
+		n++
+		switch {
+		case len(f) != 5:
+			return false
+		case n == 1:
+			if f[0] != "#Chr" {
+				return false
+			}
+			continue
+		case n > linkageLines+2:
+			return true
+		}
+		if !isFloat(f[1]) || !isInt(f[3]) || !isInt(f[0]) && !strings.ContainsAny(strings.ToLower(f[0][:1]), "xym") {
+			return false
+		}
+	}
+	return n > 0
+}
+
+func isAllegroLOD(p *prefix) bool {
+	n := 0
+	for line := range p.rawLines() {
+		f := pyFields(line)
+		if n++; n == 1 {
+			if strings.Join(f, " ") != "family location LOD marker" {
+				return false
+			}
+			continue
+		}
+		if n > linkageLines+2 {
+			return true
+		}
+		if len(f) < 3 || !isInt(f[0]) || !isFloat(f[1]) || !isFloat(f[2]) {
+			return false
+		}
+	}
+	return n > 0
+}
+
+func isLinkageData(p *prefix) bool {
+	var markers int64
+	between, n := 0, 0
+	for line := range p.rawLines() {
+		f := pyFields(line)
+		if n++; n > linkageLines+1 {
+			break
+		}
+		switch n {
+		case 1:
+			if len(f) == 0 || !isInt(f[0]) {
+				return false
+			}
+			markers, _ = toInt(f[0])
+		case 2:
+			if len(f) != 4 {
+				return false
+			}
+		case 3:
+			if len(f) == 0 || !isInt(f[len(f)-1]) {
+				return false
+			}
+			if last, _ := toInt(f[len(f)-1]); last != int64(len(f)) || last != markers {
+				return false
+			}
+		default:
+			if len(f) < 2 {
+				if len(f) == 0 || f[0] == "3" {
+					return false
+				}
+				continue
+			}
+			if f[0] == "3" && f[1] == "2" {
+				between++
+			}
+		}
+	}
+	return between > 0
+}
+
+func isGenomeGraph(p *prefix) bool {
+	c := cursor{p.text}
+	c.line()
+	n := 0
+	for ; n < 3; n++ {
+		line, ok := c.line()
+		if !ok {
+			break
+		}
+		f := pyFields(line)
+		if len(f) < 2 || !hasAnyPrefix(f[0], []string{"chr", "RH", "rs", "SNP_", "CN", "A_"}) || !allFloats(f[1:]) {
+			return false
+		}
+	}
+	return n > 0
+}
+
+func isAmos(p *prefix) bool {
+	for line := range p.lines() {
+		switch pyStrip(line) {
+		case "{RED", "{CTG", "{TLE":
+			return true
+		}
+	}
+	return false
+}
+
+func isBPF(p *prefix) bool {
+	const mandatory, optional = "LHD REP SNB SAM SBF SSB NCH SPN LBD", "FIL TYP DBN VOL DIR SRC BEG END RED RET RCC CMT SPI PCF PCN EXP SYS DAT SPA MAO GPO SAO"
+	if !strings.Contains(p.text, "LBD") {
+		return false
+	}
+	seen := map[string]bool{}
+	for f := range p.rows(":", 40, "") {
+		seen[f[0]] = true
+		if f[0] == "LBD" {
+			break
+		}
+	}
+	for name := range strings.FieldsSeq(mandatory) {
+		if !seen[name] {
+			return false
+		}
+		delete(seen, name)
+	}
+	for name := range strings.FieldsSeq(optional) {
+		delete(seen, name)
+	}
+	return len(seen) == 0
 }
