@@ -259,15 +259,46 @@ func (b *builder) eatSlurp() {
 	b.toEOL(true)
 }
 
+// eatPSP reads <%= expression %>, and <% %> around plain statements: imports,
+// assignments and calls, one to a line.
 func (b *builder) eatPSP() {
-	end := strings.Index(b.src[b.pos:], "%>")
-	if end < 0 || !strings.HasPrefix(b.src[b.pos+2:], "=") {
-		b.fail(b.pos, "<% %> blocks of Python code are not supported; write \\<% for the text")
+	at := b.pos
+	end := strings.Index(b.src[at:], "%>")
+	if end < 0 {
+		b.fail(at, "<% without its %>; write \\<% for the text")
 	}
-	sub := newSource(b.name, b.src[b.pos+3:b.pos+end])
-	sub.baseLn = b.lineAt(b.pos) - 1
-	b.add(&outStmt{line: b.lineAt(b.pos), expr: sub.wholeExpr()})
+	code := b.src[at+2 : at+end]
+	line := b.lineAt(at)
 	b.pos += end + 2
+	sub := func(text string, ln int) *source {
+		s := newSource(b.name, text)
+		s.baseLn = ln - 1
+		return s
+	}
+	if strings.HasPrefix(code, "=") {
+		b.add(&outStmt{line: line, expr: sub(code[1:], line).wholeExpr()})
+		return
+	}
+	b.commit()
+	for i, text := range strings.Split(code, "\n") {
+		text = strings.TrimSpace(text)
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		t := tag{pos: at, line: line + i}
+		s := sub(text, t.line)
+		toks := s.lex(lexMode{plain: true})
+		p := &parser{s: s, toks: toks}
+		switch w := toks[0]; {
+		case w.kind == tokName && (w.text == "import" || w.text == "from"):
+			p.i++
+			b.add(b.importTag(p, w.text, t))
+		case w.kind == tokName && reserved[w.text] && w.text != "not" && w.text != "lambda":
+			b.fail(at, "<% %> may hold imports, assignments and calls, not '"+w.text+"'; use the # directives")
+		default:
+			b.add(b.simple(p, t))
+		}
+	}
 }
 
 func (b *builder) eatPlaceholder() {
@@ -433,7 +464,7 @@ func (b *builder) eatDirective() {
 		if name == "echo" {
 			b.add(&outStmt{line: t.line, expr: b.whole(toks)})
 		} else {
-			b.add(b.simple(toks, t))
+			b.add(b.simple(b.parser(toks), t))
 		}
 	case "del":
 		p := b.parser(b.lex(lexMode{}))
@@ -489,7 +520,7 @@ func (b *builder) eatDirective() {
 		b.tagEnd(t)
 		b.add(st)
 	case "import", "from":
-		st := b.importTag(name, t)
+		st := b.importTag(b.parser(b.lex(lexMode{})), name, t)
 		b.tagEnd(t)
 		b.tmpl.imports = append(b.tmpl.imports, st)
 		b.commit()
@@ -563,8 +594,7 @@ func (b *builder) needLoop(name string, t tag) {
 }
 
 // simple is the statement of #silent: an expression or an assignment.
-func (b *builder) simple(toks []token, t tag) stmt {
-	p := b.parser(toks)
+func (b *builder) simple(p *parser, t tag) stmt {
 	n := p.exprList()
 	if p.cur().kind == tokOp && assignStop[p.cur().text] {
 		st := &setStmt{line: t.line, target: p.toTarget(n), op: p.cur().text}
@@ -874,8 +904,7 @@ func globalize(t target) target {
 	return t
 }
 
-func (b *builder) importTag(name string, t tag) stmt {
-	p := b.parser(b.lex(lexMode{}))
+func (b *builder) importTag(p *parser, name string, t tag) stmt {
 	dotted := func() string {
 		var s []string
 		for {

@@ -133,7 +133,6 @@ var (
 	excJSON         = &Type{Name: "json.decoder.JSONDecodeError", Parent: excValue, exc: true}
 )
 
-
 func (t *Type) isA(other *Type) bool {
 	for c := t; c != nil; c = c.Parent {
 		if c == other {
