@@ -60,6 +60,12 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt.mux.ServeHTTP(w, r)
 }
 
+// Matches tells whether a route is registered for a request.
+func (rt *Router) Matches(r *http.Request) bool {
+	_, pattern := rt.mux.Handler(r)
+	return pattern != ""
+}
+
 // statusProbe takes an answer and keeps only its status and headers.
 type statusProbe struct {
 	header http.Header
@@ -221,6 +227,12 @@ type Request struct {
 	W      http.ResponseWriter
 	Actor  *galaxy.Actor
 	router *Router
+}
+
+// For makes a Request of an actor that is known already, for handlers outside
+// the router.
+func (rt *Router) For(w http.ResponseWriter, r *http.Request, a *galaxy.Actor) *Request {
+	return &Request{Request: r, W: w, Actor: a, router: rt}
 }
 
 // Ctx is the request's context.

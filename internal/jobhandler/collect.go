@@ -1,0 +1,225 @@
+package jobhandler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"orrery/internal/datatype"
+	"orrery/internal/galaxy"
+	"orrery/internal/job"
+	"orrery/internal/jobdir"
+	"orrery/internal/runner"
+	"orrery/internal/store"
+	"orrery/internal/tool"
+)
+
+// maxPrinted bounds what is kept of a tool's output in the database, in bytes
+// (Galaxy's DATABASE_MAX_STRING_SIZE).
+const maxPrinted = 32768
+
+// collect turns what a run left behind into the job's outcome. It changes only
+// files, so that it can be repeated.
+func (h *Handler) collect(ctx context.Context, c store.Claim, p *prepared, end runner.End) (store.Finished, error) {
+	f := store.Finished{Messages: store.JSON([]any{})}
+	var err error
+	for path, into := range map[string]*string{
+		p.dir.ToolStdout(): &f.ToolStdout, p.dir.ToolStderr(): &f.ToolStderr,
+		p.dir.JobStdout(): &f.JobStdout, p.dir.JobStderr(): &f.JobStderr,
+	} {
+		if *into, err = jobdir.ReadBounded(path, maxPrinted); err != nil {
+			return f, err
+		}
+	}
+	if f.Version, err = jobdir.ReadBounded(p.dir.VersionFile(), 1000); err != nil {
+		return f, err
+	}
+	f.Version = strings.TrimSpace(f.Version)
+	if end == runner.Died {
+		f.State = galaxy.JobError
+		f.Info = "This job was killed before it ended: it used too much memory or time, or the machine was restarted. You may run it again."
+		return f, h.collectOutputs(ctx, p, &f, nil)
+	}
+	outcome, err := p.dir.ReadOutcome(c.Attempt)
+	if err != nil {
+		return f, err
+	}
+	code := int64(outcome.ExitCode)
+	f.ExitCode = &code
+	f.Metrics = metrics(outcome)
+	var made map[string]Made
+	if p.inner != nil {
+		f.State = galaxy.JobOK
+		if outcome.ExitCode != 0 {
+			f.State, f.Info = galaxy.JobError, firstLine(f.ToolStderr, "The server could not fetch this data.")
+		} else if made, err = p.inner.Collect(p.internal()); err != nil {
+			return f, err
+		}
+	} else {
+		verdict := p.tool.Stdio.Judge(&outcome.ExitCode, f.ToolStdout, f.ToolStderr)
+		f.State, f.Messages = verdict.State, json.RawMessage(tool.MessagesJSON(verdict.Messages))
+		if f.State == galaxy.JobError {
+			f.Info = firstLine(f.ToolStderr, fmt.Sprintf("The tool ended with exit code %d.", outcome.ExitCode))
+		}
+	}
+	return f, h.collectOutputs(ctx, p, &f, made)
+}
+
+func firstLine(text, otherwise string) string {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return otherwise
+}
+
+func metrics(o jobdir.Outcome) []store.JobMetric {
+	number := func(name string, n int64) store.JobMetric {
+		return store.JobMetric{Plugin: "core", Name: name, Value: strconv.FormatInt(n, 10), Number: true}
+	}
+	m := []store.JobMetric{number("galaxy_slots", int64(o.Slots))}
+	if o.Start > 0 && o.End >= o.Start {
+		m = append(m, number("start_epoch", o.Start), number("end_epoch", o.End), number("runtime_seconds", o.End-o.Start))
+	}
+	return m
+}
+
+// collectOutputs finds each output's file, recognises it and describes it.
+func (h *Handler) collectOutputs(ctx context.Context, p *prepared, f *store.Finished, made map[string]Made) error {
+	for _, o := range p.outputs {
+		hda := p.hdas[o.Dataset.ID]
+		if hda == nil {
+			continue
+		}
+		out := store.FinishedHDA{ID: hda.ID, State: galaxy.DatasetOK, ToolVersion: f.Version}
+		if f.State == galaxy.JobError {
+			out.State, out.Info = galaxy.DatasetError, firstLine(f.ToolStderr, f.Info)
+		} else {
+			out.Info = strings.TrimSpace(f.ToolStdout)
+		}
+		if err := h.collectOutput(ctx, p, o, hda, &out, made[o.Name]); err != nil {
+			return err
+		}
+		f.Outputs = append(f.Outputs, out)
+	}
+	return nil
+}
+
+func (h *Handler) collectOutput(ctx context.Context, p *prepared, o tool.JobInput, hda *store.HDA, out *store.FinishedHDA, m Made) error {
+	stored := job.StoredDataset(hda)
+	ext := hda.Extension
+	if p.tool != nil {
+		if def := p.tool.OutputsByName[o.Name]; def != nil && def.FromWorkDir != "" {
+			if err := h.takeFromWorkDir(p, def.FromWorkDir, hda, out); err != nil {
+				return err
+			}
+		}
+	}
+	if m.Ext != "" {
+		ext = m.Ext
+	}
+	out.Name = m.Name
+	if m.Info != "" {
+		out.Info = m.Info
+	}
+	if m.Error != "" {
+		out.State, out.Info = galaxy.DatasetError, m.Error
+	}
+	path, err := h.Objects.Path(stored)
+	if err != nil {
+		return err
+	}
+	if out.FileSize, out.TotalSize, err = h.Objects.Size(stored); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if galaxy.KindOf(err) != galaxy.NotFound {
+			return err
+		}
+	}
+	if ext == "auto" || ext == "_sniff_" || ext == "" {
+		if ext, err = h.Datatypes.Sniff(path, datatype.SniffOptions{}); err != nil {
+			return fmt.Errorf("recognising the output %s: %w", o.Name, err)
+		}
+	}
+	out.Extension = ext
+	if out.State == galaxy.DatasetError {
+		out.Blurb = "tool error"
+		return nil
+	}
+	return h.describe(path, ext, m.DBKey, hda, out)
+}
+
+// describe sets an output's metadata, peek and summary.
+func (h *Handler) describe(path, ext, dbkey string, hda *store.HDA, out *store.FinishedHDA) error {
+	base := datatype.Metadata{}
+	if len(hda.Metadata) > 0 {
+		// Only the genome build survives from what was set before the tool ran:
+		// everything else is read from the file.
+		var before map[string]any
+		if err := json.Unmarshal(hda.Metadata, &before); err == nil {
+			if k, ok := before["dbkey"]; ok {
+				base["dbkey"] = k
+			}
+		}
+	}
+	options := datatype.MetadataOptions{DBKey: dbkey, Base: base}
+	metadata, err := h.Datatypes.SetMetadata(path, ext, options)
+	if err != nil {
+		// The bytes are what the tool made of them; only their description is
+		// missing.
+		out.State = galaxy.DatasetFailedMetadata
+		out.Info = "The data do not look like " + ext + ": " + err.Error()
+	}
+	if out.Metadata, err = json.Marshal(metadata); err != nil {
+		return err
+	}
+	if out.Peek, out.Blurb, err = h.Datatypes.Peek(path, ext, metadata); err != nil {
+		out.Peek, out.Blurb = "", datatype.NiceSize(out.FileSize)
+	}
+	return nil
+}
+
+// takeFromWorkDir moves the file that a tool left in its working folder to the
+// dataset's place. A pattern takes the first match. A link that leads out of
+// the folder is not followed.
+func (h *Handler) takeFromWorkDir(p *prepared, pattern string, hda *store.HDA, out *store.FinishedHDA) error {
+	working := p.dir.Working()
+	matches, err := filepath.Glob(filepath.Join(escapeGlob(working), pattern))
+	if err != nil || len(matches) == 0 {
+		return nil // the empty file stays, as in Galaxy
+	}
+	src, err := filepath.EvalSymlinks(matches[0])
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	root, err := filepath.EvalSymlinks(p.dir.Path)
+	if err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(root, src); err != nil || !filepath.IsLocal(rel) {
+		out.State, out.Info = galaxy.DatasetError, "The tool's output "+pattern+" leads out of its working folder."
+		return nil
+	}
+	info, err := os.Stat(src)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		out.State, out.Info = galaxy.DatasetError, "The tool's output "+pattern+" is not a file."
+		return nil
+	}
+	return h.Objects.Put(job.StoredDataset(hda), src)
+}
+
+// escapeGlob keeps a folder's own name from being read as a pattern.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}

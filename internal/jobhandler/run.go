@@ -1,0 +1,402 @@
+package jobhandler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"orrery/internal/galaxy"
+	"orrery/internal/job"
+	"orrery/internal/jobdir"
+	"orrery/internal/runner"
+	"orrery/internal/store"
+	"orrery/internal/tool"
+)
+
+// InternalTool is a tool that the server runs itself, such as an upload.
+type InternalTool interface {
+	// Prepare gives the command of a job.
+	Prepare(ctx context.Context, j InternalJob) (*tool.Evaluated, error)
+	// Collect tells what the command made, by output name. It is asked when the
+	// command has ended well.
+	Collect(j InternalJob) (map[string]Made, error)
+}
+
+// InternalJob is a job of an InternalTool.
+type InternalJob struct {
+	Job    *store.Job
+	Params []store.JobParameter
+	Dir    jobdir.Dir
+	// Outputs are the datasets to make; Path is where each goes.
+	Outputs []tool.JobInput
+}
+
+// Made is what an InternalTool knows about one output beyond its file.
+type Made struct {
+	// Ext and Name replace the dataset's unless empty.
+	Ext, Name string
+	// Info is shown beside the dataset.
+	Info string
+	// Error, unless empty, is why this output failed though others did not.
+	Error string
+	// DBKey is the genome build, unless empty.
+	DBKey string
+}
+
+// prepared is a claimed job with all that its run needs.
+type prepared struct {
+	job     *store.Job
+	tool    *tool.Tool // nil for an internal tool
+	inner   InternalTool
+	params  []store.JobParameter
+	state   *tool.JobState
+	inputs  []tool.JobInput
+	outputs []tool.JobInput
+	hdas    map[int64]*store.HDA // the outputs
+	dir     jobdir.Dir
+}
+
+func (p *prepared) internal() InternalJob {
+	return InternalJob{Job: p.job, Params: p.params, Dir: p.dir, Outputs: p.outputs}
+}
+
+// errSettled says that the job was put back, paused or ended, so that there is
+// nothing left to do for this claim.
+var errSettled = errors.New("settled")
+
+// run sees a job through. Whatever goes wrong ends this job alone, with a
+// message that its owner sees.
+func (h *Handler) run(ctx context.Context, a *active, adopted bool) {
+	c := a.claim
+	err := h.handle(ctx, a, adopted)
+	switch {
+	case err == nil, errors.Is(err, errSettled):
+	case errors.Is(err, store.ErrClaimLost):
+		h.Log.Info("a job was moved to another handler", "job", c.JobID)
+	case ctx.Err() != nil: // this handler stops; the job stays its name's
+	default:
+		var message *galaxy.Error
+		var eval *tool.EvalError
+		switch {
+		case errors.As(err, &eval):
+			h.fail(ctx, c, eval.Error(), err)
+		case errors.As(err, &message) && message.Kind != galaxy.Internal:
+			h.fail(ctx, c, message.Message, err)
+		default:
+			h.Log.Error("a job failed in the server", "job", c.JobID, "error", err)
+			h.fail(ctx, c, "The server could not run this job: "+err.Error(), err)
+		}
+	}
+}
+
+func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
+	c := a.claim
+	p, err := h.prepare(ctx, c)
+	if err != nil {
+		return err
+	}
+	run := runner.Job{Dir: p.dir, Attempt: c.Attempt, Params: h.DestinationParams}
+	var external string
+	if adopted && p.dir.Started(c.Attempt) {
+		external = p.job.ExternalID
+		if p.job.State != galaxy.JobRunning {
+			// The earlier process died between handing the job over and saying so.
+			ev, err := h.evaluate(ctx, p)
+			if err != nil {
+				return err
+			}
+			external = fmt.Sprint(p.dir.RunPID(c.Attempt))
+			if err := h.started(ctx, c, ev.Command, external); err != nil {
+				return err
+			}
+		}
+	} else {
+		if err := h.ready(ctx, c, p); err != nil {
+			return err
+		}
+		ev, err := h.write(ctx, c, p)
+		if err != nil {
+			return err
+		}
+		h.mu.Lock()
+		deleting := a.deleting
+		h.mu.Unlock()
+		if deleting {
+			return h.finish(ctx, c, p, store.Finished{State: galaxy.JobDeleted})
+		}
+		if external, err = h.Runner.Submit(ctx, run); err != nil {
+			return err
+		}
+		if err := h.started(ctx, c, ev.Command, external); err != nil {
+			return h.notStarted(ctx, a, p, run, external, err)
+		}
+	}
+	h.mu.Lock()
+	a.stop = func(ctx context.Context) error { return h.Runner.Stop(ctx, run, external) }
+	deleting := a.deleting
+	h.mu.Unlock()
+	if deleting {
+		if err := a.stop(ctx); err != nil {
+			return err
+		}
+	}
+	end, err := h.Runner.Watch(ctx, run, external)
+	if err != nil {
+		return err
+	}
+	outcome, err := h.collect(ctx, c, p, end)
+	if err != nil {
+		return err
+	}
+	return h.finish(ctx, c, p, outcome)
+}
+
+// notStarted deals with a job whose start could not be written down although it
+// was handed over. One that a person has ended meanwhile is stopped.
+func (h *Handler) notStarted(ctx context.Context, a *active, p *prepared, run runner.Job, external string, err error) error {
+	if galaxy.KindOf(err) != galaxy.Conflict {
+		return err
+	}
+	if err := h.Runner.Stop(ctx, run, external); err != nil {
+		return err
+	}
+	if _, err := h.Runner.Watch(ctx, run, external); err != nil {
+		return err
+	}
+	return h.finish(ctx, a.claim, p, store.Finished{State: galaxy.JobDeleted})
+}
+
+func (h *Handler) started(ctx context.Context, c store.Claim, command, external string) error {
+	return h.DB.Write(ctx, func(tx *store.Tx) error {
+		return store.StartJob(ctx, tx, c, h.Member.ServerName(), store.Started{
+			CommandLine: command, Runner: h.RunnerName, ExternalID: external, DestinationID: h.DestinationID,
+			Destination: store.JSON(h.DestinationParams),
+		})
+	})
+}
+
+// prepare reads the job and everything it refers to.
+func (h *Handler) prepare(ctx context.Context, c store.Claim) (*prepared, error) {
+	p := &prepared{dir: jobdir.Of(h.JobsDir, c.JobID), hdas: map[int64]*store.HDA{}}
+	var err error
+	if p.job, err = store.JobByID(ctx, h.DB, c.JobID); err != nil {
+		return nil, err
+	}
+	if p.params, err = store.JobParameters(ctx, h.DB, c.JobID); err != nil {
+		return nil, err
+	}
+	in, err := store.JobInputs(ctx, h.DB, c.JobID)
+	if err != nil {
+		return nil, err
+	}
+	out, err := store.JobOutputs(ctx, h.DB, c.JobID)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, i := range in {
+		if i.HDA != 0 {
+			ids = append(ids, i.HDA)
+		}
+	}
+	for _, o := range out {
+		ids = append(ids, o.HDA)
+	}
+	hdas, err := store.HDAs(ctx, h.DB, ids)
+	if err != nil {
+		return nil, err
+	}
+	datasets := &job.Datasets{DB: h.DB, Objects: h.Objects, IDs: h.IDs, History: p.job.HistoryID}
+	infos := map[int64]*tool.DatasetInfo{}
+	for i := range hdas {
+		info, err := datasets.Info(&hdas[i])
+		if err != nil {
+			return nil, err
+		}
+		infos[hdas[i].ID] = info
+		p.hdas[hdas[i].ID] = &hdas[i]
+	}
+	for _, i := range in {
+		p.inputs = append(p.inputs, tool.JobInput{Name: i.Name, Dataset: infos[i.HDA]})
+	}
+	for _, o := range out {
+		p.outputs = append(p.outputs, tool.JobInput{Name: o.Name, Dataset: infos[o.HDA]})
+	}
+	if inner, ok := h.Internal[p.job.ToolID]; ok {
+		p.inner = inner
+		return p, nil
+	}
+	if p.tool, err = h.Toolbox.Get(p.job.ToolID, p.job.ToolVersion); err != nil {
+		return nil, err
+	}
+	params := make([]tool.JobParameter, len(p.params))
+	for i, jp := range p.params {
+		params[i] = tool.JobParameter{Name: jp.Name, Value: jp.Value}
+	}
+	p.state, err = tool.DecodeJob(ctx, p.tool, params, datasets)
+	return p, err
+}
+
+// ready makes sure that the inputs can be read. A job whose inputs are being
+// made is put back until they are; one whose input failed is paused.
+func (h *Handler) ready(ctx context.Context, c store.Claim, p *prepared) error {
+	var unfinished []int64
+	for _, in := range p.inputs {
+		d := in.Dataset
+		switch {
+		case d == nil:
+		case d.State == galaxy.DatasetDiscarded:
+			return galaxy.Errorf(galaxy.Invalid, "The input dataset %d («%s») was deleted before the job started", d.HID, d.Name)
+		case d.State == galaxy.DatasetError || d.State == galaxy.DatasetPaused:
+			reason := "Execution of this dataset's job is paused because its input datasets are in an error state."
+			if d.State == galaxy.DatasetPaused {
+				reason = "Execution of this dataset's job is paused because its input datasets are currently paused."
+			}
+			if err := h.DB.Write(ctx, func(tx *store.Tx) error {
+				return store.PauseJob(ctx, tx, c, h.Member.ServerName(), reason)
+			}); err != nil {
+				return err
+			}
+			return errSettled
+		case d.Deleted:
+			return galaxy.Errorf(galaxy.Invalid, "The input dataset %d («%s») was deleted before the job started", d.HID, d.Name)
+		case !d.State.Ready():
+			unfinished = append(unfinished, d.ID)
+		}
+	}
+	if len(unfinished) == 0 {
+		return nil
+	}
+	if err := h.DB.Write(ctx, func(tx *store.Tx) error {
+		return store.WaitForInputs(ctx, tx, c, h.Member.ServerName(), h.Member.Tags()[len(h.Member.Tags())-1], unfinished)
+	}); err != nil {
+		return err
+	}
+	return errSettled
+}
+
+// evaluate makes the job's command.
+func (h *Handler) evaluate(ctx context.Context, p *prepared) (*tool.Evaluated, error) {
+	if p.inner != nil {
+		return p.inner.Prepare(ctx, p.internal())
+	}
+	in := h.Evaluate
+	in.Tool, in.Job, in.Inputs, in.Outputs, in.Datatypes, in.Tables = p.tool, p.state, p.inputs, p.outputs, h.ToolDatatypes, h.Tables
+	in.HistoryID = h.IDs.Encode(p.job.HistoryID)
+	in.Dir.Tool, in.Dir.Job, in.Dir.Configs = p.tool.Dir, p.dir.Path, p.dir.Configs()
+	if p.job.UserID != 0 {
+		u, err := store.UserByID(ctx, h.DB, p.job.UserID)
+		if err != nil {
+			return nil, err
+		}
+		in.User = &tool.EvalUser{ID: u.ID, Email: u.Email, Name: u.Username}
+	}
+	return tool.Evaluate(ctx, in)
+}
+
+// write puts the job's folder in place: its files, its scripts, and an empty
+// file for each output.
+func (h *Handler) write(ctx context.Context, c store.Claim, p *prepared) (*tool.Evaluated, error) {
+	if err := p.dir.Create(); err != nil {
+		return nil, err
+	}
+	for _, o := range p.outputs {
+		if hda := p.hdas[o.Dataset.ID]; hda != nil {
+			if _, err := h.Objects.Create(job.StoredDataset(hda)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	ev, err := h.evaluate(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range ev.Files {
+		if err := writeFile(p.dir, f); err != nil {
+			return nil, err
+		}
+	}
+	script := jobdir.Script{
+		Command: ev.Command, Version: ev.VersionCommand, Setup: h.Setup, Slots: jobdir.Slots(h.DestinationParams),
+	}
+	if p.tool != nil {
+		script.Strict, script.SharedHome = p.tool.Command.Strict, p.tool.HomeTarget == ""
+	}
+	for _, v := range ev.Env {
+		if !jobdir.ValidEnvName(v.Name) {
+			return nil, galaxy.Errorf(galaxy.Invalid, "The tool names an environment variable %q, which no shell knows", v.Name)
+		}
+		script.Env = append(script.Env, jobdir.EnvVar{Name: v.Name, Value: v.Value})
+	}
+	return ev, p.dir.Write(c.Attempt, script)
+}
+
+// writeFile writes a file of the job, and the name under which the tool looks
+// for it in its working folder.
+func writeFile(dir jobdir.Dir, f tool.File) error {
+	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(f.Path, []byte(f.Content), 0o644); err != nil {
+		return err
+	}
+	if f.Link == "" {
+		return nil
+	}
+	link := filepath.Join(dir.Working(), f.Link)
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(f.Path, link); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// finish writes the outcome down and removes the job's folder as cleanup_job
+// says.
+func (h *Handler) finish(ctx context.Context, c store.Claim, p *prepared, f store.Finished) error {
+	released := 0
+	err := h.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		released, err = store.FinishJob(ctx, tx, c, h.Member.ServerName(), f)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if released > 0 {
+		h.Wake.Wake(job.NewTopic)
+	}
+	if h.Cleanup == "always" || h.Cleanup == "onsuccess" && f.State == galaxy.JobOK {
+		if err := p.dir.Remove(); err != nil {
+			h.Log.Warn("a job's folder could not be removed", "job", c.JobID, "error", err)
+		}
+	}
+	return nil
+}
+
+// fail ends a job and its outputs with a message for its owner.
+func (h *Handler) fail(ctx context.Context, c store.Claim, message string, cause error) {
+	// A handler that is being stopped still says why the job failed.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	f := store.Finished{State: galaxy.JobError, Info: message, ToolStderr: message, Messages: store.JSON([]any{})}
+	if cause != nil {
+		f.Traceback = cause.Error()
+	}
+	outputs, err := store.JobOutputs(ctx, h.DB, c.JobID)
+	if err != nil {
+		h.Log.Error("a failed job could not be written down", "job", c.JobID, "error", err)
+		return
+	}
+	for _, o := range outputs {
+		f.Outputs = append(f.Outputs, store.FinishedHDA{ID: o.HDA, State: galaxy.DatasetError, Info: message, Blurb: "tool error"})
+	}
+	p := &prepared{dir: jobdir.Of(h.JobsDir, c.JobID)}
+	if err := h.finish(ctx, c, p, f); err != nil && !errors.Is(err, store.ErrClaimLost) {
+		h.Log.Error("a failed job could not be written down", "job", c.JobID, "error", err)
+	}
+}
