@@ -230,7 +230,7 @@ func (r *rst) blocks(lines []string, depth int) {
 			i += r.fields(lines, i, depth)
 		case optionLine.MatchString(l) && (optionLine.FindStringSubmatch(l)[2] != "" || i+1 < len(lines) && indentOf(lines[i+1]) > 0):
 			i += r.optionList(lines, i, depth)
-		case i+1 < len(lines) && lines[i+1] != "" && lines[i+1][0] == ' ' && !strings.HasSuffix(l, "::"):
+		case i+1 < len(lines) && lines[i+1] != "" && lines[i+1][0] == ' ' && !strings.HasSuffix(l, "::") && !strings.HasPrefix(l, ".."):
 			i += r.definitions(lines, i, depth)
 		default:
 			i += r.paragraph(lines, i)
@@ -620,7 +620,7 @@ func (r *rst) image(src string, opts map[string]string) string {
 	for _, d := range []string{"width", "height"} {
 		v := strings.ReplaceAll(opts[d], " ", "")
 		if imageSize.MatchString(v) {
-			if strings.TrimRight(v, "0123456789.") == v {
+			if strings.TrimRight(v, "0123456789") != v {
 				v += "px"
 			}
 			style = append(style, d+": "+v+";")

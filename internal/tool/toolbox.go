@@ -100,13 +100,11 @@ type Entry struct {
 // Open reads the toolbox. It fails only when there is nothing to read at all; what is wrong with single tools is in the
 // snapshot's Notices.
 func Open(o Options) (*Toolbox, error) {
-	if o.Root == "" {
-		wd, err := os.Getwd()
-		if err != nil {
-			return nil, err
-		}
-		o.Root = wd
+	root, err := filepath.Abs(o.Root)
+	if err != nil {
+		return nil, err
 	}
+	o.Root = root
 	if o.MaxParsed <= 0 {
 		o.MaxParsed = 64
 	}
