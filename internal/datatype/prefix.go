@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -37,7 +38,10 @@ type prefix struct {
 	truncated bool   // the file goes on after header
 	binary    bool
 
-	isJSON, isYAML *bool // answers several types ask for
+	// Answers that several rules ask for.
+	isJSON, isYAML *bool
+	table          [3][][]string // the first rows, see rows
+	tableRead      [3]bool
 }
 
 // readPrefix opens the file, finds its compression and reads its beginning.
@@ -228,24 +232,45 @@ func (p *prefix) rawLines() iter.Seq[string] {
 
 // rows yields up to count lines (all when count is negative) without their
 // ends, split at sep; an empty sep splits at white space. Lines that begin
-// with comment are left out when comment is not empty. The slice belongs to
-// the caller only until the next row.
+// with comment are left out when comment is not empty. The rows are not to be
+// changed.
 func (p *prefix) rows(sep string, count int, comment string) iter.Seq[[]string] {
+	if count < 0 || count > sniffRows {
+		return p.splitRows(sep, count, comment)
+	}
+	// Dozens of rules look at the same first rows: split them once.
+	kind := 0
+	switch {
+	case sep == "\t" && comment == "":
+	case sep == "\t" && comment == "#":
+		kind = 1
+	case sep == "" && comment == "":
+		kind = 2
+	default:
+		return p.splitRows(sep, count, comment)
+	}
+	if !p.tableRead[kind] {
+		p.tableRead[kind] = true
+		for row := range p.splitRows(sep, sniffRows, comment) {
+			p.table[kind] = append(p.table[kind], row)
+		}
+	}
+	return slices.Values(p.table[kind][:min(count, len(p.table[kind]))])
+}
+
+func (p *prefix) splitRows(sep string, count int, comment string) iter.Seq[[]string] {
 	return func(yield func([]string) bool) {
-		var fields []string
 		n := 0
 		for line := range p.lines() {
 			line = strings.TrimRight(line, "\r\n")
 			if comment != "" && strings.HasPrefix(line, comment) {
 				continue
 			}
-			fields = fields[:0]
+			var fields []string
 			if sep == "" {
-				fields = append(fields, pyFields(line)...)
+				fields = pyFields(line)
 			} else {
-				for part := range strings.SplitSeq(line, sep) {
-					fields = append(fields, part)
-				}
+				fields = strings.Split(line, sep)
 			}
 			if !yield(fields) {
 				return
@@ -257,13 +282,9 @@ func (p *prefix) rows(sep string, count int, comment string) iter.Seq[[]string] 
 	}
 }
 
-// headRows is the first count rows, each a slice of its own.
+// headRows is the first count rows.
 func (p *prefix) headRows(sep string, count int, comment string) [][]string {
-	var out [][]string
-	for row := range p.rows(sep, count, comment) {
-		out = append(out, append([]string(nil), row...))
-	}
-	return out
+	return slices.Collect(p.rows(sep, count, comment))
 }
 
 // sniffRows is how many lines the sniffers of tables look at.

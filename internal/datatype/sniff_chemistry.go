@@ -55,6 +55,9 @@ func isSDF(p *prefix) bool {
 }
 
 func hasSections(p *prefix, names ...string) bool {
+	if !containsAll(p.text, names...) {
+		return false
+	}
 	seen := map[string]bool{}
 	for f := range p.rows(" ", 300, "") {
 		seen[pyStrip(f[0])] = true
@@ -70,6 +73,9 @@ func hasSections(p *prefix, names ...string) bool {
 var pqrAtom = regexp.MustCompile(`^(ATOM|HETATM) +-?\d+ +[A-Z0-9'*+-]+ +[A-Z0-9+-]{1,4} +([A-Z0-9] +)?-?\d+[A-Z]?( +[-+]?\d*\.\d+){3}( +[-+]?\d+\.\d*){2}$`)
 
 func isPQR(p *prefix) bool {
+	if !strings.Contains(p.text, "REMARK") {
+		return false
+	}
 	remark := false
 	atom := false
 	for f := range p.rows("", 3000, "REMARK   5") {
@@ -91,6 +97,11 @@ func isPQR(p *prefix) bool {
 var groRow = regexp.MustCompile(`^[0-9 ]{5}[a-zA-Z0-9 ]{10}[0-9 ]{5}([0-9 -]{4}\.[0-9]{3}){3}`)
 
 func isGRO(p *prefix) bool {
+	second := cursor{p.text}
+	second.line()
+	if line, _ := second.line(); !isInt(line) {
+		return false
+	}
 	h := p.headRows("\n", 300, "")
 	if len(h) < 2 || !isInt(h[1][0]) {
 		return false
@@ -183,6 +194,9 @@ func isExtendedXYZ(p *prefix) bool {
 }
 
 func isInChI(p *prefix) bool {
+	if !p.startsWith("InChI=") {
+		return false
+	}
 	found := false
 	for f := range p.rows(" ", 10, "") {
 		if !strings.HasPrefix(f[0], "InChI=") {

@@ -23,7 +23,7 @@ var markupRules = map[string]func(*prefix) bool{
 	"images.Gifti":     isGifti,
 	"molecules.CML":    isCML,
 	"triples.Rdf":      isRdf,
-	"triples.Sbol":     func(p *prefix) bool { return sbolPattern.MatchString(p.text) },
+	"triples.Sbol":     func(p *prefix) bool { return strings.Contains(p.text, "sbol") && sbolPattern.MatchString(p.text) },
 	"triples.Turtle":   isTurtle,
 	"triples.NTriples": isNTriples,
 	"triples.Jsonld":   func(p *prefix) bool { return p.looksLikeJSON() && containsAny(p.text, `"@id"`, `"@context"`) },
@@ -99,6 +99,9 @@ func containsAll(s string, words ...string) bool {
 func (p *prefix) start(n int) string { return p.text[:min(n, len(p.text))] }
 
 func isHTML(p *prefix) bool {
+	if strings.IndexByte(p.text, '<') < 0 {
+		return false
+	}
 	for f := range p.rows("", sniffRows, "") {
 		if len(f) > 0 && strings.Contains(strings.ToLower(f[0]), "<html>") {
 			return true
@@ -124,6 +127,9 @@ func isHocr(p *prefix) bool {
 // afterDeclarations is the first line that is no <?…?> declaration.
 func afterDeclarations(p *prefix) string {
 	last := ""
+	if !p.truncated && !strings.HasPrefix(p.text, "<?") {
+		return pyStrip(firstLine(p))
+	}
 	for line := range p.lines() {
 		last = pyStrip(line)
 		if !strings.HasPrefix(last, "<?") {
@@ -196,6 +202,9 @@ func xmlRoot(p *prefix, name string, namespace *regexp.Regexp) bool {
 }
 
 func isDzi(p *prefix) bool {
+	if strings.IndexByte(p.text, '<') < 0 {
+		return false
+	}
 	for line := range p.lines() {
 		if l := strings.ToLower(line); strings.Contains(l, "<collection") || strings.Contains(l, "<image") {
 			return true
@@ -355,7 +364,7 @@ func isSourmash(p *prefix) bool {
 }
 
 func isCastepParam(p *prefix) bool {
-	if !castepTask.MatchString(p.text) || !p.looksLikeYAML() {
+	if !p.looksLikeYAML() || !castepTask.MatchString(p.text) {
 		return false
 	}
 	switch strings.ToUpper(castepTask.FindStringSubmatch(p.text)[1]) {

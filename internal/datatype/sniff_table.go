@@ -47,15 +47,20 @@ func at(row []string, i int) string {
 	return ""
 }
 
+// firstLine is the first line with its end.
 func firstLine(p *prefix) string {
-	for line := range p.rawLines() {
-		return line
+	if i := strings.IndexByte(p.text, '\n'); i >= 0 {
+		return p.text[:i+1]
 	}
-	return ""
+	return p.text
 }
 
 func hasHeadings(p *prefix, want []string) bool {
-	got := strings.Split(firstLine(p), "\t")
+	line := firstLine(p)
+	if strings.Count(line, "\t")+1 != len(want) {
+		return false
+	}
+	got := strings.Split(line, "\t")
 	for i := range got {
 		got[i] = pyStrip(got[i])
 	}

@@ -15,8 +15,8 @@ var textRules = map[string]func(*prefix) bool{
 	"text.Prm":                  func(p *prefix) bool { return p.startsWith("RBT_PARAMETER_FILE_V1.00") },
 	"text.Castep":               isCastep,
 	"text.FormattedDensity":     isFormattedDensity,
-	"text.BCSLmodel":            func(p *prefix) bool { return bcslHeading.MatchString(p.text) },
-	"text.PithyaProperty":       func(p *prefix) bool { return pithyaProperty.MatchString(p.text) },
+	"text.BCSLmodel":            func(p *prefix) bool { return strings.Contains(p.text, "#! ") && bcslHeading.MatchString(p.text) },
+	"text.PithyaProperty":       func(p *prefix) bool { return strings.Contains(p.text, ":?") && pithyaProperty.MatchString(p.text) },
 	"text.PithyaModel":          func(p *prefix) bool { return !p.notText && containsAll(p.text, "VARS", "EQ", "THRES") },
 	"text.StormSample":          func(p *prefix) bool { return containsAll(p.text, "Storm-pars", "Result (initial states)") },
 	"text.StormCheck":           func(p *prefix) bool { return containsAll(p.text, "Storm ", "Result (for initial states)") },
@@ -26,7 +26,7 @@ var textRules = map[string]func(*prefix) bool{
 	"msa.Hmmer3":                func(p *prefix) bool { return p.startsWith("HMMER3/f") },
 	"msa.InfernalCM":            func(p *prefix) bool { return p.startsWith("INFERNAL") },
 	"msa.MauveXmfa":             func(p *prefix) bool { return p.startsWith("#FormatVersion Mauve1") },
-	"msa.Stockholm_1_0":         func(p *prefix) bool { return stockholm.MatchString(p.text) },
+	"msa.Stockholm_1_0":         func(p *prefix) bool { return strings.Contains(p.text, "STOCKHOLM") && stockholm.MatchString(p.text) },
 	"annotation.SnapHmm":        func(p *prefix) bool { return p.startsWith("zoeHMM") },
 	"larch.AthenaProject":       func(p *prefix) bool { return p.startsWith("# Athena project file") },
 	"plant_tribes.Smat":         isSmat,
@@ -63,6 +63,9 @@ var (
 )
 
 func hasLine(p *prefix, want string, most int) bool {
+	if !strings.Contains(p.text, want) {
+		return false
+	}
 	n := 0
 	for line := range p.rawLines() {
 		if strings.TrimRightFunc(line, pySpace) == want {
@@ -233,6 +236,9 @@ func isSmat(p *prefix) bool {
 }
 
 func isMs2(p *prefix) bool {
+	if !strings.Contains(p.text, "ExtractorVersion") {
+		return false
+	}
 	want := map[string]bool{"CreationDate": false, "Extractor": false, "ExtractorVersion": false, "ExtractorOptions": false}
 	for line := range p.lines() {
 		if pyStrip(line) == "" {
@@ -257,6 +263,9 @@ func isMs2(p *prefix) bool {
 }
 
 func isStar(p *prefix) bool {
+	if !strings.Contains(p.text, "data_") {
+		return false
+	}
 	in := false
 	for line := range p.lines() {
 		line = pyStrip(line)
@@ -425,6 +434,9 @@ func isGenomeGraph(p *prefix) bool {
 }
 
 func isAmos(p *prefix) bool {
+	if strings.IndexByte(p.text, '{') < 0 {
+		return false
+	}
 	for line := range p.lines() {
 		switch pyStrip(line) {
 		case "{RED", "{CTG", "{TLE":
