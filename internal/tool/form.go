@@ -33,7 +33,7 @@ type FormJob struct {
 	ID      string // encoded
 	State   *JobState
 	Message string // about a tool version that differs
-	// Remap is the API's job_remap: nil, true or "job_produced_collection_elements".
+	// Remap is the API's job_remap: whether jobs wait for this one's outputs; nil is false.
 	Remap any
 }
 
@@ -91,6 +91,9 @@ func BuildForm(ctx context.Context, env *Env, t *Tool, in FormInput) (*Form, err
 	model["job_id"], model["job_remap"] = nil, nil
 	if in.Job != nil {
 		model["job_id"], model["job_remap"] = in.Job.ID, in.Job.Remap
+		if in.Job.Remap == nil {
+			model["job_remap"] = false
+		}
 	}
 	return &Form{Model: model, State: state, Errors: errs}, nil
 }
@@ -519,6 +522,17 @@ func (b *formBuilder) referenced() map[string]bool {
 		delete(b.refs, "")
 	}
 	return b.refs
+}
+
+// Definitions describes the tool's inputs without any state: the "inputs" of GET /api/tools/{id}?io_details=true. The
+// environment's history may be empty.
+func Definitions(ctx context.Context, env *Env, t *Tool, historyID string) ([]any, error) {
+	b := &formBuilder{p: &populator{ctx: ctx, env: env, tool: t, errors: &StateErrors{}}, in: FormInput{HistoryID: historyID}}
+	if err := b.fetch(); err != nil {
+		return nil, err
+	}
+	out := b.definitions(t.Inputs, "")
+	return out, b.p.err
 }
 
 // definitions describes inputs that have no state: those that a repeat would add.

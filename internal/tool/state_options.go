@@ -59,7 +59,7 @@ func (p *populator) columnsOf(par *Param, sc *scope) (columns []int, first *Data
 		if d == nil {
 			return nil, nil
 		}
-		n, ok := pyInt(d.Metadata["columns"])
+		n, ok := pyInt(metadataOf(p.datatypes(), d, "columns"))
 		count, small := n.(int64)
 		if !ok || !small || count <= 0 {
 			return nil, nil
@@ -67,7 +67,7 @@ func (p *populator) columnsOf(par *Param, sc *scope) (columns []int, first *Data
 		count = min(count, maxOptions)
 		var these []int
 		if par.Numerical {
-			types, _ := d.Metadata["column_types"].([]any)
+			types, _ := metadataOf(p.datatypes(), d, "column_types").([]any)
 			for j, t := range types {
 				if t == "int" || t == "float" {
 					these = append(these, j+1)
@@ -515,7 +515,7 @@ func (p *populator) metaValues(ref, key string, sc *scope) ([]string, bool) {
 		if d == nil || !metadataSet(p.datatypes(), d, key) {
 			continue
 		}
-		switch m := d.Metadata[key].(type) {
+		switch m := metadataOf(p.datatypes(), d, key).(type) {
 		case []any:
 			l = append(l, texts(m)...)
 		case map[string]any:
@@ -542,6 +542,19 @@ func (p *populator) datatypes() Datatypes {
 	return p.env.Datatypes
 }
 
+// metadataOf is the value of a metadata element: what is stored, else its datatype's default.
+func metadataOf(dt Datatypes, d *DatasetInfo, key string) any {
+	if v, ok := d.Metadata[key]; ok && v != nil {
+		return v
+	}
+	if dt != nil {
+		if e, ok := dt.MetadataElement(d.Ext, key); ok {
+			return e.Default
+		}
+	}
+	return nil
+}
+
 // metadataSet tells whether a metadata element has a value other than the one that stands for «not set».
 func metadataSet(dt Datatypes, d *DatasetInfo, key string) bool {
 	var no any
@@ -555,9 +568,5 @@ func metadataSet(dt Datatypes, d *DatasetInfo, key string) bool {
 	if key == "dbkey" {
 		return d.dbkey() != "?"
 	}
-	v, ok := d.Metadata[key]
-	if !ok || v == nil {
-		return false
-	}
-	return no == nil || pyRepr(v) != pyRepr(no)
+	return pyRepr(wholeNumbers(metadataOf(dt, d, key))) != pyRepr(wholeNumbers(no))
 }

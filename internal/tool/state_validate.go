@@ -424,7 +424,7 @@ func (p *populator) dataValidator(v *Validator, d *DatasetInfo) (string, bool) {
 			shown = missing
 		}
 	case "dataset_metadata_equal":
-		have := d.Metadata[v.MetadataName]
+		have := metadataOf(p.datatypes(), d, v.MetadataName)
 		if v.MetadataName == "dbkey" {
 			have = d.dbkey()
 		}
@@ -444,13 +444,13 @@ func (p *populator) dataValidator(v *Validator, d *DatasetInfo) (string, bool) {
 	case "empty_extra_files_path":
 		pass = d.TotalSize != d.Size
 	case "dataset_metadata_in_range":
-		f, ok := pyFloat(pyStr(d.Metadata[v.MetadataName]))
+		f, ok := pyFloat(pyStr(metadataOf(p.datatypes(), d, v.MetadataName)))
 		if !ok {
 			return v.MetadataName + " must be a float or an integer", false
 		}
 		pass, shown = inRange(v, f), f
 	case "dataset_metadata_in_data_table", "dataset_metadata_not_in_data_table":
-		have := pyStr(d.Metadata[v.MetadataName])
+		have := pyStr(wholeNumbers(metadataOf(p.datatypes(), d, v.MetadataName)))
 		if v.MetadataName == "dbkey" {
 			have = d.dbkey()
 		}
