@@ -263,8 +263,8 @@ func (b *builder) eatSlurp() {
 // assignments and calls, one to a line.
 func (b *builder) eatPSP() {
 	at := b.pos
-	end := strings.Index(b.src[at:], "%>")
-	if end < 0 {
+	end := strings.Index(b.src[at+2:], "%>") + 2
+	if end < 2 {
 		b.fail(at, "<% without its %>; write \\<% for the text")
 	}
 	code := b.src[at+2 : at+end]

@@ -3,6 +3,7 @@ package cheetah
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,12 @@ func checkEval(t *testing.T, what, src, out string, err error) {
 	}
 }
 
+// watch ends the run with the input that hangs, should one.
+func watch(src string) func() {
+	w := time.AfterFunc(20*time.Second, func() { panic(fmt.Sprintf("hangs: %q", src)) })
+	return func() { w.Stop() }
+}
+
 func FuzzCompile(f *testing.F) {
 	for _, s := range []string{"$x", "${x + 1}", "#if $x\na\n#elif 1\nb\n#else\nc\n#end if", "#for $i in $l\n$i\n#end for", "#def f(a, *b)\n$a\n#end def\n$f(1)",
 		"#try\n#raise ValueError('x')\n#except ValueError as e\n$e\n#finally\n#end try", "#set $d['a'] = [i for i in range(9)]\n$d", "#raw\n$\n#end raw", "#if $x# a #end if#",
@@ -35,11 +42,12 @@ func FuzzCompile(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, src string) {
+		defer watch(src)()
 		tm, err := Compile("f", src)
 		if err != nil {
 			var se *SyntaxError
-			if !errors.As(err, &se) {
-				t.Fatalf("Compile(%q): an error of type %T", src, err)
+			if !errors.As(err, &se) || strings.HasPrefix(se.Msg, parserFailed) {
+				t.Fatalf("Compile(%q): %T: %v", src, err, err)
 			}
 			return
 		}
@@ -55,11 +63,12 @@ func FuzzExpr(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, src string) {
+		defer watch(src)()
 		e, err := CompileExpr(src)
 		if err != nil {
 			var se *SyntaxError
-			if !errors.As(err, &se) {
-				t.Fatalf("CompileExpr(%q): an error of type %T", src, err)
+			if !errors.As(err, &se) || strings.HasPrefix(se.Msg, parserFailed) {
+				t.Fatalf("CompileExpr(%q): %T: %v", src, err, err)
 			}
 			return
 		}

@@ -1,6 +1,7 @@
 package cheetah
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -68,15 +69,19 @@ func (s *source) fail(pos int, msg string) {
 	panic(&SyntaxError{Name: s.name, Line: s.lineAt(pos), Msg: msg})
 }
 
+// catchSyntax turns what parsing raised into an error; a failure of the
+// parser itself too, since a tool's text must not end the server.
 func catchSyntax(err *error) {
 	switch p := recover().(type) {
 	case nil:
 	case *SyntaxError:
 		*err = p
 	default:
-		panic(p)
+		*err = &SyntaxError{Msg: fmt.Sprint(parserFailed, p)}
 	}
 }
+
+const parserFailed = "the template parser failed: "
 
 func (s *source) deeper() {
 	s.nest++

@@ -263,7 +263,8 @@ func (r *runtime) hashDepth(v Value, depth int) any {
 		}
 		return x
 	case *big.Int:
-		return bigKey(x.String())
+		r.charge(x.BitLen() >> 4)
+		return bigKey(x.Text(62))
 	case Bytes:
 		return x
 	case *Tuple:
