@@ -53,7 +53,7 @@ func addDataset(t *testing.T, db *store.DB, historyID, bytes int64) (datasetID i
 func TestVisitorsHistoryGoesWithTheUser(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "ann")
+		u := register(t, db, s, "ann")
 		before := begin(t, s)
 		dataset := addDataset(t, db, before.HistoryID, 42)
 		after, err := s.LogIn(ctx, before.ID, u.ID, user.Visitor{})
@@ -88,7 +88,7 @@ func TestVisitorsHistoryGoesWithTheUser(t *testing.T) {
 func TestEmptyHistoryStaysBehind(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "ann")
+		u := register(t, db, s, "ann")
 		first, err := s.LogIn(ctx, 0, u.ID, user.Visitor{})
 		if err != nil || first.HistoryID == 0 {
 			t.Fatalf("logging in gives %+v, %v", first, err)
@@ -111,7 +111,7 @@ func TestEmptyHistoryStaysBehind(t *testing.T) {
 func TestAnothersHistoryIsNotTaken(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		ann, bob := register(t, s, "ann"), register(t, s, "bob")
+		ann, bob := register(t, db, s, "ann"), register(t, db, s, "bob")
 		hers, err := s.LogIn(ctx, 0, ann.ID, user.Visitor{})
 		if err != nil {
 			t.Fatal(err)
@@ -147,9 +147,9 @@ func TestOneHistoryForRequestsAtOnce(t *testing.T) {
 }
 
 func TestLogOut(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "ann")
+		u := register(t, db, s, "ann")
 		here, err := s.LogIn(ctx, 0, u.ID, user.Visitor{})
 		if err != nil {
 			t.Fatal(err)
@@ -212,7 +212,7 @@ func TestVisitorsGetNoHistoryWhereLoginIsRequired(t *testing.T) {
 }
 
 func TestUnknownKeyIsNoSession(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		if got, err := s.Resume(t.Context(), "00000000000000000000000000000000"); got != nil || err != nil {
 			t.Errorf("an unknown key gives %v, %v", got, err)
 		}

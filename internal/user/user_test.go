@@ -36,10 +36,25 @@ func each(t *testing.T, test func(t *testing.T, db *store.DB, s *user.Service)) 
 	storetest.Each(t, func(t *testing.T, db *store.DB) { test(t, db, service(t, db)) })
 }
 
-func register(t *testing.T, s *user.Service, name string) *store.UserRow {
+// hashedPassword is "password1"; making it anew for each account would be most
+// of the tests' time.
+var hashedPassword = galaxy.HashPassword("password1")
+
+// register makes an account as Register does.
+func register(t *testing.T, db *store.DB, s *user.Service, name string) (u *store.UserRow) {
 	t.Helper()
-	u, err := s.Register(t.Context(), &galaxy.Actor{}, user.Registration{
-		Email: name + "@example.org", Username: name, Password: "password1", Confirm: "password1",
+	err := db.Write(t.Context(), func(tx *store.Tx) error {
+		id, err := store.CreateUser(t.Context(), tx, &store.UserRow{
+			User: galaxy.User{Email: name + "@example.org", Username: name, Active: true}, Password: hashedPassword,
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := store.EnsureRoles(t.Context(), tx, id, s.Options().PrivateDatasets); err != nil {
+			return err
+		}
+		u, err = store.UserByID(t.Context(), tx, id)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +71,12 @@ func wantKind(t *testing.T, err error, kind galaxy.Kind, part string) {
 
 func TestRegister(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
-		u := register(t, s, "ann")
+		u, err := s.Register(t.Context(), &galaxy.Actor{}, user.Registration{
+			Email: "ann@example.org", Username: "ann", Password: "password1", Confirm: "password1",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if u.ID == 0 || !u.Active || u.Deleted || u.LastPasswordChange.IsZero() {
 			t.Errorf("the account is %+v", u)
 		}
@@ -83,8 +103,8 @@ func TestRegister(t *testing.T) {
 }
 
 func TestRegisterSaysAllThatIsWrong(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
-		register(t, s, "ann")
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
+		register(t, db, s, "ann")
 		for _, c := range []struct {
 			reg  user.Registration
 			want string
@@ -144,7 +164,7 @@ func TestRegistrationSwitchedOff(t *testing.T) {
 func TestPrivateDatasetsByDefault(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s := service(t, db, func(o *user.Options) { o.PrivateDatasets = true })
-		u := register(t, s, "ann")
+		u := register(t, db, s, "ann")
 		perms, err := s.DefaultPermissions(t.Context(), u.ID)
 		if err != nil || len(perms) != 2 || perms[1].Action != store.ActionAccess {
 			t.Errorf("the default permissions are %v, %v", perms, err)
@@ -153,9 +173,9 @@ func TestPrivateDatasetsByDefault(t *testing.T) {
 }
 
 func TestAPIKeys(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "admin")
+		u := register(t, db, s, "admin")
 		if _, ok, err := s.APIKey(ctx, u.ID); ok || err != nil {
 			t.Errorf("a new account has a key: %v, %v", ok, err)
 		}
@@ -192,8 +212,8 @@ func TestAPIKeys(t *testing.T) {
 func TestDeletedAccountsAreLockedOut(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u, other := register(t, s, "ann"), register(t, s, "bob")
-		admin := s.Actor(&register(t, s, "admin").User)
+		u, other := register(t, db, s, "ann"), register(t, db, s, "bob")
+		admin := s.Actor(&register(t, db, s, "admin").User)
 		key, err := s.CreateAPIKey(ctx, u.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -236,10 +256,10 @@ func TestDeletedAccountsAreLockedOut(t *testing.T) {
 }
 
 func TestUpdate(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "ann")
-		register(t, s, "bob")
+		u := register(t, db, s, "ann")
+		register(t, db, s, "bob")
 		text := func(s string) *string { return &s }
 		for _, c := range []struct {
 			change user.Changes
@@ -269,9 +289,9 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestChangePassword(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "ann")
+		u := register(t, db, s, "ann")
 		here, err := s.LogIn(ctx, 0, u.ID, user.Visitor{})
 		if err != nil {
 			t.Fatal(err)
@@ -312,7 +332,7 @@ func TestExpiredPassword(t *testing.T) {
 	}
 	const day = 24 * time.Hour
 	s := service(t, db, func(o *user.Options) { o.PasswordExpiration = 10 * day })
-	register(t, s, "ann")
+	register(t, db, s, "ann")
 	for _, c := range []struct {
 		after   time.Duration
 		expired bool
@@ -327,9 +347,9 @@ func TestExpiredPassword(t *testing.T) {
 }
 
 func TestFavorites(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "ann")
+		u := register(t, db, s, "ann")
 		for _, id := range []string{"cat1", "Cut1", "cat1"} {
 			if _, err := s.AddFavorite(ctx, u.ID, "tools", id); err != nil {
 				t.Fatal(err)
@@ -356,9 +376,9 @@ func TestFavorites(t *testing.T) {
 }
 
 func TestPreferences(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "ann")
+		u := register(t, db, s, "ann")
 		for _, v := range []string{"dark", "light"} {
 			if err := s.SetPreference(ctx, u.ID, "theme", v); err != nil {
 				t.Fatal(err)
@@ -375,8 +395,8 @@ func TestList(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		s := service(t, db)
-		admin, ann := register(t, s, "admin"), register(t, s, "ann")
-		register(t, s, "a_n")
+		admin, ann := register(t, db, s, "admin"), register(t, db, s, "ann")
+		register(t, db, s, "a_n")
 		names := func(s *user.Service, a *galaxy.Actor, f user.ListFilter) []string {
 			t.Helper()
 			rows, err := s.List(ctx, a, f)
@@ -418,7 +438,7 @@ func TestList(t *testing.T) {
 func TestQuota(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		u := register(t, s, "ann")
+		u := register(t, db, s, "ann")
 		if got, err := s.Usage(ctx, u); err != nil || got.Limited || got.Nice() != "unlimited" {
 			t.Errorf("without quotas: %+v, %v", got, err)
 		}
@@ -483,9 +503,9 @@ func TestNiceSize(t *testing.T) {
 }
 
 func TestRoles(t *testing.T) {
-	each(t, func(t *testing.T, _ *store.DB, s *user.Service) {
+	each(t, func(t *testing.T, db *store.DB, s *user.Service) {
 		ctx := t.Context()
-		ann, bob := register(t, s, "ann"), register(t, s, "bob")
+		ann, bob := register(t, db, s, "ann"), register(t, db, s, "bob")
 		made, err := s.CreateRole(ctx, store.Role{Name: "lab", Type: store.RoleAdmin}, []int64{ann.ID}, nil)
 		if err != nil {
 			t.Fatal(err)
