@@ -61,7 +61,6 @@ type jobSummary struct {
 	UserID        any     `json:"user_id"`
 }
 
-
 // apiTime is how Galaxy prints times: UTC without a zone.
 func apiTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }
 

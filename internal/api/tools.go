@@ -20,6 +20,8 @@ type Tools struct {
 	Toolbox   *tool.Toolbox
 	Jobs      *job.Service
 	Datatypes *datatype.Registry
+	// Uploads takes over requests to run Galaxy's older upload tool.
+	Uploads *Uploads
 }
 
 // Register adds the routes.
@@ -395,30 +397,25 @@ func (t *Tools) displayParameters(r *Request, id int64) (any, error) {
 	return answer, nil
 }
 
-// runRequest is the body of POST /api/tools.
+// runRequest is the body of POST /api/tools, as JSON or as a form.
 type runRequest struct {
-	ToolID      string          `json:"tool_id"`
-	ToolVersion string          `json:"tool_version"`
-	HistoryID   string          `json:"history_id"`
-	Inputs      json.RawMessage `json:"inputs"`
-	InputFormat string          `json:"input_format"`
-	Action      string          `json:"action"`
+	ToolID, ToolVersion, HistoryID string
+	Inputs                         json.RawMessage
+	InputFormat                    string
 }
 
-// run creates jobs. BioBlend and older clients send inputs as flat top-level
-// keys too; those win over nothing and lose against `inputs`.
+// run creates a job.
 func (t *Tools) run(r *Request) (any, error) {
-	var raw map[string]json.RawMessage
-	if err := r.JSON(&raw); err != nil {
-		return nil, err
-	}
-	var body runRequest
-	whole, err := json.Marshal(raw)
+	f, err := t.Uploads.readFields(r)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(whole, &body); err != nil {
-		return nil, badRequest("The request is not one to run a tool: %v", err)
+	if f.text("tool_id") == "upload1" {
+		return t.Uploads.upload1(r, f)
+	}
+	body := runRequest{
+		ToolID: f.text("tool_id"), ToolVersion: f.text("tool_version"), HistoryID: f.text("history_id"), Inputs: f["inputs"],
+		InputFormat: f.text("input_format"),
 	}
 	if body.ToolID == "" {
 		return nil, badRequest("Name the tool to run (tool_id)")

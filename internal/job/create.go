@@ -208,3 +208,8 @@ func (s *Service) Emails(ctx context.Context, jobs []*store.Job, wanted bool) (m
 	}
 	return emails, nil
 }
+
+// KnownExtension tells whether a datatype exists; "auto" counts as one.
+func (s *Service) KnownExtension(ext string) (string, bool) {
+	return ext, ext == "auto" || ext == "_sniff_" || s.Datatypes.Known(ext)
+}
