@@ -149,7 +149,9 @@ func (b *Browser) observe(event any) {
 	case *network.EventRequestWillBeSent:
 		b.mu.Lock()
 		b.urls[event.RequestID] = event.Request.Method + " " + event.Request.URL
-		b.open[event.RequestID] = true
+		if event.Type == network.ResourceTypeXHR || event.Type == network.ResourceTypeFetch {
+			b.open[event.RequestID] = true // of others, such as a worker's, the end is not always told
+		}
 		if len(b.asked) < 10_000 {
 			b.asked = append(b.asked, b.urls[event.RequestID])
 		}

@@ -322,9 +322,9 @@ func (w *walk) histories() {
 	w.See(`#current-history-panel [data-description="name display"] has Second thoughts`)
 	w.Screenshot("renamed")
 	w.Click(`[data-description="switch to another history"]`)
-	w.See("#selector-history-modal, .modal-dialog")
+	w.See(".g-card has Unnamed history")
 	w.Screenshot("switching")
-	w.Click(".modal-dialog has Unnamed history")
+	w.Click(".g-card has Unnamed history")
 	w.See(item(w.last, "ok"))
 	w.Screenshot("switched")
 }
