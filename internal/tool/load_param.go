@@ -1,10 +1,14 @@
 package tool
 
 import (
+	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dlclark/regexp2"
+
+	"orrery/internal/cheetah"
 )
 
 // paramKinds are the types that <param type> may have.
@@ -84,6 +88,11 @@ func (l *loader) params(e *Element, parent *Param, before []*Param) ([]*Param, e
 			p, err = l.section(c)
 		case "upload_dataset":
 			p, err = l.uploadDataset(c)
+			if err == nil {
+				if typ := findParam(ps, p.FileTypeName); typ != nil {
+					typ.RefreshOnChange = true
+				}
+			}
 		default:
 			continue
 		}
@@ -170,6 +179,7 @@ func (l *loader) conditional(e *Element, before []*Param) (*Param, error) {
 		if p.Test == nil {
 			return nil, errorAt(e, "<conditional name=%q>: value_ref %q is no earlier input", p.Name, p.ValueRef)
 		}
+		p.Test.RefreshOnChange = true
 		return p, nil
 	}
 	te := e.Find("param")
@@ -569,7 +579,7 @@ func (l *loader) validators(e *Element) ([]Validator, error) {
 		}
 		v.Check, v.Skip = commaList(c.Get("check", "")), commaList(c.Get("skip", ""))
 		if v.Type == "regex" {
-			if _, err := regexp2.Compile(v.Expression, regexp2.None); err != nil {
+			if _, err := regexp2.Compile(pyPattern(v.Expression), regexp2.None); err != nil {
 				return nil, errorAt(c, "the regular expression of <validator> is not valid: %v", err)
 			}
 		}
@@ -622,12 +632,7 @@ func emptyIsValid(vs []Validator) bool {
 		ok := true
 		switch v.Type {
 		case "regex":
-			re, err := regexp2.Compile(`\A(?:`+v.Expression+`)`, regexp2.None)
-			if err != nil {
-				return false
-			}
-			m, err := re.MatchString("")
-			ok = err == nil && m
+			ok = pyMatch(v.Expression, "", false) != nil
 		case "length":
 			if v.Min != nil {
 				f, _ := strconv.ParseFloat(strings.TrimSpace(*v.Min), 64)
@@ -655,4 +660,11 @@ func emptyIsValid(vs []Validator) bool {
 
 // expressionAcceptsEmpty evaluates an expression validator for the empty text. An expression that cannot be evaluated
 // rejects, as in Galaxy.
-var expressionAcceptsEmpty = func(expression string) bool { return false }
+func expressionAcceptsEmpty(expression string) bool {
+	expr, err := cheetah.CompileExpr(strings.TrimSpace(expression))
+	if err != nil {
+		return false
+	}
+	v, err := expr.Eval(context.Background(), cheetah.MapScope{"value": ""}, cheetah.Limits{Steps: 100_000, Duration: time.Second})
+	return err == nil && cheetah.Truth(v)
+}

@@ -97,6 +97,16 @@ type Entry struct {
 	stamps         []stamp
 }
 
+// Versions are the versions of the tool that there are, oldest first.
+func (e *Entry) Versions() []string { return append([]string(nil), e.versions...) }
+
+// HiddenVersions are those of Versions that are hidden.
+func (e *Entry) HiddenVersions() []string { return append([]string(nil), e.hiddenVersions...) }
+
+// InPanel says whether the tool is in the panel, perhaps in a newer version. A tool that is not has no section, which
+// Galaxy shows as null.
+func (e *Entry) InPanel() bool { return e.inPanel }
+
 // Open reads the toolbox. It fails only when there is nothing to read at all; what is wrong with single tools is in the
 // snapshot's Notices.
 func Open(o Options) (*Toolbox, error) {
