@@ -109,18 +109,18 @@ func TestLoadOptional(t *testing.T) {
 		}
 	}
 	for validator, want := range map[string]bool{
-		`<validator type="regex">^[a-z]*$</validator>`:            true,
-		`<validator type="regex">[a-z]+</validator>`:              false,
-		`<validator type="regex" negate="true">^x</validator>`:    true,
-		`<validator type="length" min="1"/>`:                      false,
-		`<validator type="length" max="5"/>`:                      true,
-		`<validator type="expression">len(value) > 0</validator>`: false,
+		`<validator type="regex">^[a-z]*$</validator>`:               true,
+		`<validator type="regex">[a-z]+</validator>`:                 false,
+		`<validator type="regex" negate="true">^x</validator>`:       true,
+		`<validator type="length" min="1"/>`:                         false,
+		`<validator type="length" max="5"/>`:                         true,
+		`<validator type="expression">len(value) > 0</validator>`:    false,
 		`<validator type="expression">len(value) &lt; 9</validator>`: true,
-		`<validator type="expression">value.nope()</validator>`:   false,
-		`<validator type="regex">(?P<a>x)*$</validator>`:          true,
-		`<validator type="empty_field"/>`:                         false,
-		`<validator type="in_range" min="1"/>`:                    true,
-		`<validator type="empty_field" negate="true"/>`:           true,
+		`<validator type="expression">value.nope()</validator>`:      false,
+		`<validator type="regex">(?P&lt;a>x)*$</validator>`:             true,
+		`<validator type="empty_field"/>`:                            false,
+		`<validator type="in_range" min="1"/>`:                       true,
+		`<validator type="empty_field" negate="true"/>`:              true,
 	} {
 		p := inputsOf(t, `<param name="p" type="text">`+validator+`</param>`)[0]
 		if p.Optional != want || p.OptionalInferred != want {
