@@ -117,7 +117,7 @@ func TestLoadOptional(t *testing.T) {
 		`<validator type="expression">len(value) > 0</validator>`:    false,
 		`<validator type="expression">len(value) &lt; 9</validator>`: true,
 		`<validator type="expression">value.nope()</validator>`:      false,
-		`<validator type="regex">(?P&lt;a>x)*$</validator>`:             true,
+		`<validator type="regex">(?P&lt;a>x)*$</validator>`:          true,
 		`<validator type="empty_field"/>`:                            false,
 		`<validator type="in_range" min="1"/>`:                       true,
 		`<validator type="empty_field" negate="true"/>`:              true,
