@@ -394,10 +394,14 @@ func tail(name string, lines int) string {
 	return lastLines(string(text), lines)
 }
 
-// PID returns the process id of one of the server's processes by its name, e.g. "handler_0", as its pid file says.
+// PID returns the process id of one of the server's processes by its name, e.g. "handler_0": as its pid file in
+// <data_dir>/run says or, when there is none, of the process that was started with this name as an argument.
 func (s *Instance) PID(name string) (int, error) {
 	file := filepath.Join(s.DataDir, "run", name+".pid")
 	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return s.findProcess(name)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -406,6 +410,30 @@ func (s *Instance) PID(name string) (int, error) {
 		return 0, fmt.Errorf("%s has no process id: %q", file, text)
 	}
 	return pid, nil
+}
+
+// findProcess looks among the processes that have the server's mark.
+func (s *Instance) findProcess(name string) (int, error) {
+	folders, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0, err
+	}
+	for _, folder := range folders {
+		environ, err := os.ReadFile(filepath.Join(folder, "environ"))
+		if err != nil || !bytes.Contains(environ, []byte(markVariable+"="+s.mark)) {
+			continue // ended meanwhile, or not ours
+		}
+		line, err := os.ReadFile(filepath.Join(folder, "cmdline"))
+		if err != nil {
+			continue
+		}
+		for argument := range strings.SplitSeq(string(line), "\x00") {
+			if argument == name || strings.HasSuffix(argument, "="+name) {
+				return strconv.Atoi(filepath.Base(folder))
+			}
+		}
+	}
+	return 0, fmt.Errorf("no process %s: neither is there a %s/run/%s.pid, nor was a process started with this name", name, s.DataDir, name)
 }
 
 // Processes returns the names of the server's processes that have a pid file, sorted.

@@ -134,9 +134,10 @@ class Scientist:
             ("random_lines1", {"input": genes, "num_lines": 3, "seed_source|seed_source_selector": "set_seed",
                                "seed_source|seed": "7"}, None),
         ]
-        if "join1" in ids:
-            runs.append(("join1", {"input1": genes, "field1": "1", "input2": genes, "field2": "1"},
-                         "".join(line.rstrip("\n") + "\t" + line for line in sorted(lines))))
+        # The first is Orrery's own, the second Galaxy's.
+        join = "join_columns" if "join_columns" in ids else "join1"
+        runs.append((join, {"input1": genes, "field1": "1", "input2": genes, "field2": "1"},
+                     "".join(line.rstrip("\n") + "\t" + line for line in sorted(lines))))
         started = []
         for tool, inputs, content in runs:
             check(f"{tool} is in the toolbox", tool in ids)
@@ -151,7 +152,7 @@ class Scientist:
                 check(f"{tool} gives lines of its input", sorted(got.splitlines(keepends=True)), sorted(lines))
             elif tool == "wc_gnu":
                 check(f"{tool} gives the right output", got.split(), content.split())
-            elif tool == "join1":
+            elif tool == join:
                 check(f"{tool} gives the right output", "".join(sorted(got.splitlines(keepends=True))), content)
             else:
                 check(f"{tool} gives the right output", got, content)
@@ -171,7 +172,7 @@ class Scientist:
 
     def failure(self):
         # The first is Orrery's own tool for this, the second one of Galaxy's for its tests.
-        for tool, inputs in [("fail1", {}), ("job_properties", {"failbool": True})]:
+        for tool, inputs in [("fail_on_purpose", {"message": "no more ink", "exit_code": 3}), ("job_properties", {"failbool": True})]:
             try:
                 self.gi.tools.show_tool(tool)
             except Refused:
