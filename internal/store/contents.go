@@ -958,3 +958,93 @@ func SourceChain(ctx context.Context, q Querier, hdaID int64) ([]HDA, error) {
 	}
 	return HDAs(ctx, q, ids)
 }
+
+// UnwantedJobs lists the unfinished jobs behind datasets in histories all of
+// whose outputs are deleted.
+func UnwantedJobs(ctx context.Context, q Querier, hdaIDs []int64) ([]int64, error) {
+	cond, arg := AnyOf(q, "o.dataset_id", hdaIDs)
+	return Column[int64](ctx, q, `SELECT DISTINCT j.id FROM job_to_output_dataset o JOIN job j ON j.id = o.job_id WHERE `+cond+`
+		AND j.state NOT IN ('ok', 'error', 'failed', 'deleted', 'deleting', 'stopped', 'skipped', 'deleted_new')
+		AND NOT EXISTS (SELECT 1 FROM job_to_output_dataset x JOIN history_dataset_association h ON h.id = x.dataset_id
+			WHERE x.job_id = j.id AND h.deleted = FALSE) ORDER BY j.id`, arg)
+}
+
+// SetGenomeBuild sets the genome build in the metadata of datasets in
+// histories.
+func SetGenomeBuild(ctx context.Context, tx *Tx, ids []int64, dbkey string) error {
+	metadata := `CAST(json_set(CAST(COALESCE(metadata, '{}') AS TEXT), '$.dbkey', json(?)) AS BLOB)`
+	if tx.Engine() == PostgreSQL {
+		metadata = `convert_to(jsonb_set(convert_from(COALESCE(metadata, '{}'), 'UTF8')::jsonb, '{dbkey}', ?::jsonb)::text, 'UTF8')`
+	}
+	cond, arg := AnyOf(tx, "id", ids)
+	_, err := tx.Exec(ctx, "UPDATE history_dataset_association SET metadata = "+metadata+", update_time = ? WHERE "+cond,
+		string(JSON([]string{noNUL(dbkey)})), tx.Now(), arg)
+	return err
+}
+
+// CollectionSummary is what a list shows of the datasets in a collection.
+type CollectionSummary struct {
+	Extensions []string
+	States     map[string]int64
+	Deleted    int64
+}
+
+// CollectionSummaries sums up the datasets in collections, at any depth, by the
+// HDCA. One query.
+func CollectionSummaries(ctx context.Context, q Querier, hdcaIDs []int64) (map[int64]CollectionSummary, error) {
+	if len(hdcaIDs) == 0 {
+		return nil, nil
+	}
+	cond, arg := AnyOf(q, "h.id", hdcaIDs)
+	rows, err := q.Query(ctx, `WITH RECURSIVE inside(root, id) AS (
+		SELECT h.id, h.collection_id FROM history_dataset_collection_association h WHERE `+cond+`
+		UNION SELECT inside.root, e.child_collection_id FROM dataset_collection_element e JOIN inside ON e.dataset_collection_id = inside.id
+		WHERE e.child_collection_id IS NOT NULL)
+		SELECT inside.root, a.extension, d.state, SUM(CASE WHEN a.deleted THEN 1 ELSE 0 END), COUNT(*)
+		FROM dataset_collection_element e JOIN inside ON e.dataset_collection_id = inside.id
+		JOIN history_dataset_association a ON a.id = e.hda_id JOIN dataset d ON d.id = a.dataset_id
+		GROUP BY inside.root, a.extension, d.state ORDER BY 1, 2, 3`, arg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64]CollectionSummary{}
+	for rows.Next() {
+		var root, deleted, n int64
+		var ext, state string
+		if err := rows.Scan(&root, &ext, &state, &deleted, &n); err != nil {
+			return nil, err
+		}
+		s := out[root]
+		if s.States == nil {
+			s.States = map[string]int64{}
+		}
+		if !slices.Contains(s.Extensions, ext) {
+			s.Extensions = append(s.Extensions, ext)
+		}
+		s.States[state] += n
+		s.Deleted += deleted
+		out[root] = s
+	}
+	return out, rows.Err()
+}
+
+// Converted gives, by the extension, the datasets that one was converted to.
+func Converted(ctx context.Context, q Querier, hdaID int64) (map[string]int64, error) {
+	rows, err := q.Query(ctx, `SELECT c.type, c.hda_id FROM implicitly_converted_dataset_association c
+		WHERE c.hda_parent_id = ? AND c.hda_id IS NOT NULL AND c.deleted = FALSE ORDER BY c.id`, hdaID)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]int64{}
+	for rows.Next() {
+		var ext string
+		var id int64
+		if err := rows.Scan(&ext, &id); err != nil {
+			return nil, err
+		}
+		out[ext] = id
+	}
+	return out, rows.Err()
+}

@@ -191,8 +191,8 @@ func TestContents(t *testing.T) {
 		if want := (map[int64]store.ContentCounts{history: {Active: 2, Hidden: 1, Deleted: 1}, other: {Active: 1}}); err != nil || !maps.Equal(counts, want) {
 			t.Errorf("counts %v, %v; want %v", counts, err, want)
 		}
-		states, err := store.ActiveStates(t.Context(), db, history)
-		if want := map[string]int64{"ok": 2}; err != nil || !maps.Equal(states, want) {
+		states, err := store.ActiveStates(t.Context(), db, []int64{history})
+		if want := map[string]int64{"ok": 2}; err != nil || !maps.Equal(states[history], want) {
 			t.Errorf("states %v, %v; want %v", states, err, want)
 		}
 		jobs, err := store.CreatingJobs(t.Context(), db, made)

@@ -426,37 +426,58 @@ type ContentState struct {
 	Deleted bool
 }
 
-// DatasetStates reads the states of all datasets of a history, in the order of
-// their numbers.
-func DatasetStates(ctx context.Context, q Querier, historyID int64) ([]ContentState, error) {
-	return Collect(ctx, q, func(r *Rows) (s ContentState, err error) {
-		var state string
-		err = r.Scan(&s.HDAID, &state, &s.Deleted)
-		s.State = galaxy.DatasetState(state)
-		return s, err
-	}, `SELECT h.id, COALESCE(h.state, d.state), h.deleted`+hdaFrom+` WHERE h.history_id = ? ORDER BY h.hid, h.id`, historyID)
-}
-
-// ActiveStates counts the contents of a history that are neither deleted nor
-// hidden, by state.
-func ActiveStates(ctx context.Context, q Querier, historyID int64) (map[string]int64, error) {
-	rows, err := q.Query(ctx, `SELECT s, COUNT(*) FROM (
-		SELECT d.state AS s`+hdaFrom+` WHERE h.history_id = ? AND h.deleted = FALSE AND h.visible = TRUE
-		UNION ALL SELECT c.populated_state AS s FROM history_dataset_collection_association h
-		JOIN dataset_collection c ON c.id = h.collection_id WHERE h.history_id = ? AND h.deleted = FALSE AND h.visible = TRUE) x
-		GROUP BY s`, historyID, historyID)
+// StatesByHistory reads the states of all datasets of histories, in the order
+// of their numbers. One query.
+func StatesByHistory(ctx context.Context, q Querier, ids []int64) (map[int64][]ContentState, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	cond, arg := AnyOf(q, "h.history_id", ids)
+	rows, err := q.Query(ctx, `SELECT h.history_id, h.id, COALESCE(h.state, d.state), h.deleted`+hdaFrom+` WHERE `+cond+` ORDER BY h.hid, h.id`, arg)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	out := map[string]int64{}
+	out := map[int64][]ContentState{}
 	for rows.Next() {
+		var id int64
+		var s ContentState
 		var state string
-		var n int64
-		if err := rows.Scan(&state, &n); err != nil {
+		if err := rows.Scan(&id, &s.HDAID, &state, &s.Deleted); err != nil {
 			return nil, err
 		}
-		out[state] = n
+		s.State = galaxy.DatasetState(state)
+		out[id] = append(out[id], s)
+	}
+	return out, rows.Err()
+}
+
+// ActiveStates counts the contents of histories that are neither deleted nor
+// hidden, by history and state. One query.
+func ActiveStates(ctx context.Context, q Querier, ids []int64) (map[int64]map[string]int64, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	cond, arg := AnyOf(q, "h.history_id", ids)
+	const active = " AND h.deleted = FALSE AND h.visible = TRUE"
+	rows, err := q.Query(ctx, `SELECT id, s, COUNT(*) FROM (
+		SELECT h.history_id AS id, d.state AS s`+hdaFrom+` WHERE `+cond+active+`
+		UNION ALL SELECT h.history_id AS id, c.populated_state AS s`+hdcaFrom+` WHERE `+cond+active+`) x GROUP BY id, s`, arg, arg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64]map[string]int64{}
+	for rows.Next() {
+		var id, n int64
+		var state string
+		if err := rows.Scan(&id, &state, &n); err != nil {
+			return nil, err
+		}
+		if out[id] == nil {
+			out[id] = map[string]int64{}
+		}
+		out[id][state] = n
 	}
 	return out, rows.Err()
 }
