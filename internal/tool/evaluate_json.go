@@ -205,6 +205,9 @@ func stagedJSON(d *datasetValue) any {
 // jsonSelect is a choice: text before profile 20.05, then a list for multiple parameters and null for nothing chosen.
 func jsonSelect(t *Tool, p *Param, v *selectValue) any {
 	if p.Kind == KindDataColumn {
+		if v.value == nil && !p.Multiple {
+			return []any{nil}
+		}
 		out := []any{}
 		for _, e := range listify(v.value) {
 			if n, ok := pyInt(e); ok {

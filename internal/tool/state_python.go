@@ -310,10 +310,6 @@ func writeJSONString(b *strings.Builder, s string) {
 		case r == '\f':
 			b.WriteString(`\f`)
 		case r < 0x20 || (r >= 0x7f && r <= 0xffff):
-			if r == 0x7f { // json.dumps leaves DEL as it is
-				b.WriteByte(0x7f)
-				continue
-			}
 			fmt.Fprintf(b, `\u%04x`, r)
 		case r > 0xffff:
 			r -= 0x10000
