@@ -87,6 +87,7 @@ func init() {
 			return peek, fmt.Sprintf("Attribute-Relation File Format (ARFF), %v comments, %v attributes", p.number("comment_lines"), p.number("columns")), err
 		},
 		"sequence.Fastg": sequencePeek,
+		"molecules.GRO":  groPeek,
 	}
 	named := func(name string) func(*peeker) (string, string, error) {
 		return func(p *peeker) (string, string, error) {
@@ -226,6 +227,20 @@ func mafPeek(p *peeker) (string, string, error) {
 		return peek, commas(n) + " blocks", err
 	}
 	return peek, "? blocks", err
+}
+
+// groPeek takes the number of atoms from the second line.
+func groPeek(p *peeker) (string, string, error) {
+	peek, err := filePeek(p.path, true)
+	if err != nil {
+		return "", "", err
+	}
+	if lines := strings.Split(peek, "\n"); len(lines) > 1 {
+		if n, ok := toInt(lines[1]); ok {
+			return peek, strconv.FormatInt(n, 10) + " atoms", nil
+		}
+	}
+	return textPeek(p, true)
 }
 
 func sqlitePeek(p *peeker) (string, string, error) {

@@ -34,6 +34,9 @@ func (p *prefix) sniffYAML() bool {
 
 // mayBeYAML is a quick look that spares most text the parser.
 func mayBeYAML(s string) bool {
+	if strings.Contains(s, "\t") && !strings.ContainsAny(s, "\"'#|>") {
+		return false // a tab ends plain text and begins nothing
+	}
 	first := strings.TrimLeft(s, " \r\n\ufeff")
 	if first == "" {
 		return false
