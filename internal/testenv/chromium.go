@@ -40,7 +40,7 @@ type Browser struct {
 	allowed []*regexp.Regexp
 	failed  []string
 	urls    map[network.RequestID]string
-	open    map[network.RequestID]bool // requests under way
+	open    map[network.RequestID]cdp.LoaderID // requests under way, and the page they are of
 	asked   []string
 	shots   int
 	shotDir string
@@ -57,7 +57,7 @@ func OpenBrowser(t testing.TB, allowed ...string) *Browser {
 	external(t)
 	program := need(t, chromium)
 	b := &Browser{
-		t: t, urls: make(map[network.RequestID]string), open: make(map[network.RequestID]bool), Downloads: t.TempDir(),
+		t: t, urls: make(map[network.RequestID]string), open: make(map[network.RequestID]cdp.LoaderID), Downloads: t.TempDir(),
 		names: make(map[string]string), latest: make(chan string, 16),
 	}
 	for _, pattern := range allowed {
@@ -150,7 +150,7 @@ func (b *Browser) observe(event any) {
 		b.mu.Lock()
 		b.urls[event.RequestID] = event.Request.Method + " " + event.Request.URL
 		if event.Type == network.ResourceTypeXHR || event.Type == network.ResourceTypeFetch {
-			b.open[event.RequestID] = true // of others, such as a worker's, the end is not always told
+			b.open[event.RequestID] = event.LoaderID // of others, such as a worker's, the end is not always told
 		}
 		if len(b.asked) < 10_000 {
 			b.asked = append(b.asked, b.urls[event.RequestID])
@@ -193,6 +193,21 @@ func (b *Browser) answered(id network.RequestID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.open, id)
+}
+
+// forget drops the requests of the page that was left: their end is not told.
+func (b *Browser) forget() {
+	tree, err := chromedp.Call(b.Context, page.GetFrameTree, cdp.Empty{})
+	if err != nil {
+		b.t.Fatalf("the browser's page: %v", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, loader := range b.open {
+		if loader != tree.FrameTree.Frame.LoaderID {
+			delete(b.open, id)
+		}
+	}
 }
 
 // Requests are the requests that were made so far, in order, as «GET http://…».

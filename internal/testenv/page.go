@@ -165,4 +165,5 @@ func (b *Browser) Fill(name, text string) {
 func (b *Browser) Open(address string) {
 	b.t.Helper()
 	b.Do("open "+address, Patience, chromedp.Navigate(address))
+	b.forget()
 }
