@@ -40,8 +40,8 @@ type prefix struct {
 
 	// Answers that several rules ask for.
 	isJSON, isYAML *bool
-	table          [3][][]string // the first rows, see rows
-	tableRead      [3]bool
+	table          [4][][]string // see firstRows
+	tableRead      [4]bool
 }
 
 // readPrefix opens the file, finds its compression and reads its beginning.
@@ -235,27 +235,41 @@ func (p *prefix) rawLines() iter.Seq[string] {
 // with comment are left out when comment is not empty. The rows are not to be
 // changed.
 func (p *prefix) rows(sep string, count int, comment string) iter.Seq[[]string] {
-	if count < 0 || count > sniffRows {
-		return p.splitRows(sep, count, comment)
+	if rows, ok := p.firstRows(sep, count, comment); ok {
+		return slices.Values(rows)
 	}
-	// Dozens of rules look at the same first rows: split them once.
+	return p.splitRows(sep, count, comment)
+}
+
+// headRows is the first count rows.
+func (p *prefix) headRows(sep string, count int, comment string) [][]string {
+	if rows, ok := p.firstRows(sep, count, comment); ok {
+		return rows
+	}
+	return slices.Collect(p.splitRows(sep, count, comment))
+}
+
+// firstRows splits the rows that dozens of rules look at only once.
+func (p *prefix) firstRows(sep string, count int, comment string) ([][]string, bool) {
 	kind := 0
 	switch {
+	case count < 0 || count > sniffRows:
+		return nil, false
 	case sep == "\t" && comment == "":
 	case sep == "\t" && comment == "#":
 		kind = 1
 	case sep == "" && comment == "":
 		kind = 2
+	case sep == "" && comment == "#":
+		kind = 3
 	default:
-		return p.splitRows(sep, count, comment)
+		return nil, false
 	}
 	if !p.tableRead[kind] {
 		p.tableRead[kind] = true
-		for row := range p.splitRows(sep, sniffRows, comment) {
-			p.table[kind] = append(p.table[kind], row)
-		}
+		p.table[kind] = slices.Collect(p.splitRows(sep, sniffRows, comment))
 	}
-	return slices.Values(p.table[kind][:min(count, len(p.table[kind]))])
+	return p.table[kind][:min(count, len(p.table[kind]))], true
 }
 
 func (p *prefix) splitRows(sep string, count int, comment string) iter.Seq[[]string] {
@@ -280,11 +294,6 @@ func (p *prefix) splitRows(sep string, count int, comment string) iter.Seq[[]str
 			}
 		}
 	}
-}
-
-// headRows is the first count rows.
-func (p *prefix) headRows(sep string, count int, comment string) [][]string {
-	return slices.Collect(p.rows(sep, count, comment))
 }
 
 // sniffRows is how many lines the sniffers of tables look at.

@@ -100,6 +100,9 @@ func isStructureMap(p *prefix) bool {
 
 func isDistances(p *prefix, triangle bool) bool {
 	const most = 300
+	if first := firstLine(p); !strings.HasPrefix(first, "@") && !isInt(strings.ReplaceAll(first, "\t", "")) {
+		return false
+	}
 	row, size := int64(0), int64(0)
 	for f := range p.rows("\t", most, "") {
 		if strings.HasPrefix(f[0], "@") {
