@@ -172,7 +172,7 @@ func FuzzSniff(f *testing.F) {
 		path := tempFile(t, string(data))
 		ext, err := r.Sniff(path, SniffOptions{})
 		if err != nil {
-			t.Skip()
+			return
 		}
 		if _, ok := r.Lookup(ext); !ok {
 			t.Fatalf("sniffed the unknown type %q", ext)
