@@ -22,10 +22,9 @@ type FormInput struct {
 	Entry          *Entry
 	Versions       []string
 	HiddenVersions []string
-	// Help is the help as HTML; "" renders the tool's own.
-	Help         string
-	ShowPath     bool // whether the tool's file is named: for administrators
-	CitationsOff bool
+	// StaticPath and HostURL are where the help's pictures and links lead: "/static" and "http://host/".
+	StaticPath, HostURL string
+	ShowPath            bool // whether the tool's file is named: for administrators
 }
 
 // FormJob is the job that a form repeats.
@@ -219,16 +218,10 @@ func formHead(t *Tool, in FormInput) map[string]any {
 	if in.ShowPath {
 		m["config_file"] = t.Path
 	}
-	m["help"], m["help_format"] = in.Help, t.HelpFormat
-	if t.HelpFormat == "" {
+	text, format := t.HelpHTML(in.StaticPath, in.HostURL)
+	m["help"], m["help_format"] = text, format
+	if format == "" {
 		m["help_format"] = "restructuredtext"
-	}
-	if in.Help == "" {
-		if t.HelpFormat == "markdown" {
-			m["help"] = t.Help
-		} else {
-			m["help"] = helpHTML(t.Help)
-		}
 	}
 	return m
 }
