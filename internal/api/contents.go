@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -533,13 +534,13 @@ func (r *Request) items(p payload, field string) (hdas, hdcas []int64, err error
 		if err != nil {
 			return nil, nil, err
 		}
-		switch ref.Type + ref.Kind {
+		switch kind := cmp.Or(ref.Type, ref.Kind); kind {
 		case store.ContentDataset:
 			hdas = append(hdas, id)
 		case store.ContentCollection:
 			hdcas = append(hdcas, id)
 		default:
-			return nil, nil, badRequest("Unknown content type %q; it must be dataset or dataset_collection", ref.Type+ref.Kind)
+			return nil, nil, badRequest("Unknown content type %q; it must be dataset or dataset_collection", kind)
 		}
 	}
 	return hdas, hdcas, nil

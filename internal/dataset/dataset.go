@@ -258,7 +258,35 @@ func DecodeMetadata(raw json.RawMessage) (datatype.Metadata, error) {
 	if md == nil {
 		md = datatype.Metadata{}
 	}
+	for k, v := range md {
+		md[k] = numbers(v)
+	}
 	return md, nil
+}
+
+// numbers turns whole numbers into int64, as datatype.Metadata has them, and
+// others into float64, at any depth.
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, err := v.Float64()
+		if err != nil { // beyond what a float64 holds
+			return v
+		}
+		return f
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = numbers(v[k])
+		}
+	}
+	return v
 }
 
 // mayRetype is an error unless a dataset's type can be changed now.

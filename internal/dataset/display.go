@@ -148,12 +148,8 @@ func tooWide(item *Item) bool {
 	if err != nil {
 		return true
 	}
-	n, ok := md["columns"].(interface{ Int64() (int64, error) })
-	if !ok {
-		return false
-	}
-	columns, err := n.Int64()
-	return err != nil || columns > 100
+	columns, _ := md["columns"].(int64)
+	return columns > 100
 }
 
 func (s *Service) chunk(item *Item, body *Body, offset int64, size int) error {

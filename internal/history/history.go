@@ -295,7 +295,11 @@ func (s *Service) open(ctx context.Context, tx *store.Tx, h *store.History, c Ch
 	if !importable || h.Slug != "" {
 		return nil
 	}
-	slug, err := freeSlug(ctx, tx, h)
+	named := *h
+	if c.Name != nil {
+		named.Name = *c.Name
+	}
+	slug, err := freeSlug(ctx, tx, &named)
 	set["slug"] = slug
 	return err
 }
