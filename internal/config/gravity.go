@@ -14,7 +14,7 @@ type Gravity struct {
 
 	ProcessManager string // "supervisor", "systemd" or "multiprocessing"; "" when unset. Orrery is its own manager
 	InstanceName   string // "_default_" when unset
-	Umask          string // octal digits
+	Umask          string // octal digits; "022" in a section that does not set it, as in gravity, and "" without one
 	GalaxyRoot     string
 	GalaxyUser     string
 	GalaxyGroup    string
@@ -113,7 +113,10 @@ type gravityReader struct {
 
 // readGravity reads the `gravity:` section; n may be nil.
 func readGravity(n *node, r *report, env map[string]string) Gravity {
-	g := Gravity{InstanceName: "_default_", Umask: "022", AppServer: "gunicorn", Present: n != nil}
+	g := Gravity{InstanceName: "_default_", AppServer: "gunicorn", Present: n != nil}
+	if g.Present {
+		g.Umask = "022"
+	}
 	in := gravityReader{report: r}
 	if n.isNull() {
 		n = &node{kind: mapNode}
