@@ -432,9 +432,13 @@ func (l *loader) fill() {
 	}
 
 	if c.IsSet("tool_config_file") {
-		c.ToolConfigFiles = c.List("tool_config_file")
-		for _, file := range c.ToolConfigFiles {
-			if !exists(file) {
+		for _, file := range c.List("tool_config_file") {
+			switch {
+			case exists(file):
+				c.ToolConfigFiles = append(c.ToolConfigFiles, file)
+			case file == c.String("shed_tool_config_file") || file == c.String("migrated_tools_config"):
+				// Galaxy makes these when a first tool is installed from the Tool Shed.
+			default:
 				l.report.add(Error, l.set["tool_config_file"], "tool_config_file: there is no file %s", file)
 			}
 		}

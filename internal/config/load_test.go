@@ -293,7 +293,7 @@ galaxy:
   file_path: database/files
   new_file_path: /scratch/tmp
   job_working_directory: jobs
-  tool_config_file: tool_conf.xml,extra/more.xml
+  tool_config_file: tool_conf.xml,extra/more.xml,shed_tool_conf.xml
   tool_data_path: td
   cache_dir: the-cache
   library_import_dir: import
@@ -336,14 +336,16 @@ galaxy:
 
 func TestRootAndDataOfAnInstalledGalaxy(t *testing.T) {
 	dir := write(t, map[string]string{
-		"etc/galaxy.yml":            "gravity:\n  galaxy_root: srv\n  log_dir: logs\n",
-		"etc/data/universe.sqlite":  "",
-		"src/lib/galaxy/.keep":      "",
-		"src/config/galaxy.yml":     "galaxy:\n",
-		"old/config/galaxy.yml":     "galaxy:\n  root: /r\n",
-		"old/database/files/.keep":  "",
-		"plain/galaxy.yml":          "galaxy:\n",
-		"plain/database/files/keep": "",
+		"etc/galaxy.yml":                            "gravity:\n  galaxy_root: srv\n  log_dir: logs\n",
+		"etc/data/universe.sqlite":                  "",
+		"src/lib/galaxy/.keep":                      "",
+		"src/config/galaxy.yml":                     "galaxy:\n",
+		"old/config/galaxy.yml":                     "galaxy:\n  root: /r\n",
+		"old/database/files/.keep":                  "",
+		"plain/galaxy.yml":                          "galaxy:\n",
+		"set/galaxy.yml":                            "galaxy:\n  data_dir: set/data\n",
+		"set/data/config/integrated_tool_panel.xml": "",
+		"plain/database/files/keep":                 "",
 	})
 	get := func(path string, environ ...string) *Config {
 		c, _, err := Load(path, environ, WorkDir(dir))
@@ -355,6 +357,9 @@ func TestRootAndDataOfAnInstalledGalaxy(t *testing.T) {
 	c := get("etc/galaxy.yml")
 	if c.Root != dir+"/srv" || c.DataDir != dir+"/etc/data" || c.ManagedConfigDir != dir+"/etc/data/config" || c.LogDir != dir+"/srv/logs" {
 		t.Errorf("installed: root %s, data %s, managed %s, log %s", c.Root, c.DataDir, c.ManagedConfigDir, c.LogDir)
+	}
+	if c := get("set/galaxy.yml"); c.ManagedConfigDir != dir+"/set/data/config" {
+		t.Errorf("installed, with data_dir: managed %s", c.ManagedConfigDir)
 	}
 	if c := get("src/config/galaxy.yml"); c.Root != dir+"/src" {
 		t.Errorf("a source tree: root %s", c.Root)

@@ -37,8 +37,10 @@ func (l *loader) directories() {
 	}
 	if c.ManagedConfigDir = take("managed_config_dir"); c.ManagedConfigDir == "" {
 		c.ManagedConfigDir = c.ConfigDir
-		if installed {
-			c.ManagedConfigDir = filepath.Join(c.DataDir, "config")
+		// There it also keeps the files that it writes, whether data_dir is set or not.
+		if beside := filepath.Join(c.DataDir, "config"); installed || exists(filepath.Join(beside, "integrated_tool_panel.xml")) &&
+			!exists(filepath.Join(c.ConfigDir, "integrated_tool_panel.xml")) {
+			c.ManagedConfigDir = beside
 		}
 	}
 	l.values["config_dir"], l.values["data_dir"], l.values["managed_config_dir"] = c.ConfigDir, c.DataDir, c.ManagedConfigDir
