@@ -1,0 +1,410 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"orrery/internal/config"
+	"orrery/internal/datatype"
+	"orrery/internal/galaxy"
+	"orrery/internal/job"
+	"orrery/internal/jobhandler"
+	"orrery/internal/listen"
+	"orrery/internal/objectstore"
+	"orrery/internal/pool"
+	"orrery/internal/runner/local"
+	"orrery/internal/store"
+	"orrery/internal/supervisor"
+	"orrery/internal/telemetry"
+	"orrery/internal/tool"
+	"orrery/internal/upload"
+	"orrery/internal/user"
+	"orrery/internal/wake"
+)
+
+// texts is an option that may be given several times.
+type texts []string
+
+func (t *texts) String() string     { return strings.Join(*t, ",") }
+func (t *texts) Set(s string) error { *t = append(*t, s); return nil }
+
+// processFlags are what the supervisor, or an administrator, tells one process.
+type processFlags struct {
+	config     *string
+	noConfig   bool
+	serverName string
+	tags       texts
+	pools      texts
+	handleJobs bool
+	// foreground says that nobody supervises this process.
+	foreground bool
+}
+
+func parseProcess(name string, args []string) (*processFlags, error) {
+	fs := flag.NewFlagSet("orrery "+name, flag.ContinueOnError)
+	f := &processFlags{config: configFlag(fs)}
+	fs.StringVar(&f.serverName, "server-name", "", "the name under which jobs are assigned to this process")
+	fs.Var(&f.pools, "attach-to-pool", "a pool of handlers to join, such as job-handlers or job-handlers.TAG (repeatable)")
+	fs.Var(&f.tags, "tag", "a tag whose jobs to take (repeatable; what --attach-to-pool means, without its prefix)")
+	if name == "web" {
+		fs.BoolVar(&f.handleJobs, "handle-jobs", false, "run jobs in this process too")
+	}
+	fs.BoolVar(&f.noConfig, "no-config", false, "use the defaults, without looking for a galaxy.yml")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("what is %q for? This command takes options only", fs.Arg(0))
+	}
+	if f.serverName == "" {
+		return nil, errors.New("give the process a name: --server-name NAME")
+	}
+	f.handleJobs = f.handleJobs || name == "handler"
+	return f, nil
+}
+
+// process is one server process with what its web worker and its handler share.
+type process struct {
+	flags     *processFlags
+	cfg       *config.Config
+	log       *telemetry.Log
+	child     *supervisor.Child
+	sockets   []*listen.Socket
+	ids       *galaxy.IDCodec
+	db        *store.DB
+	bus       *wake.Bus
+	users     *user.Service
+	objects   *objectstore.Disk
+	types     *datatype.Registry
+	toolTypes tool.Datatypes
+	builds    []datatype.Build
+	toolbox   *tool.Toolbox
+	jobs      *job.Service
+	uploads   *upload.Tool
+	locked    *jobLock
+	tus       *upload.Tus
+	closers   []func() error
+}
+
+// open prepares a process: configuration, log, database, toolbox and services.
+func open(ctx context.Context, f *processFlags) (p *process, err error) {
+	p = &process{flags: f}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	if p.child, err = supervisor.FromEnvironment(); err != nil {
+		return p, err
+	}
+	f.foreground = p.child == nil
+	if p.sockets, err = listen.Inherit(); err != nil {
+		return p, err
+	}
+	if f.noConfig {
+		p.cfg, _, err = config.Load("", os.Environ())
+	} else {
+		p.cfg, _, err = load(*f.config)
+	}
+	if err != nil {
+		return p, err
+	}
+	options := telemetry.Options{Process: f.serverName, Level: telemetry.ParseLevel(p.cfg.LogLevel)}
+	if !f.foreground {
+		options.File = filepath.Join(p.cfg.LogDir, f.serverName+".log")
+	}
+	if p.log, err = telemetry.Open(options); err != nil {
+		return p, err
+	}
+	p.closers = append(p.closers, p.log.Close)
+	for _, name := range f.pools {
+		f.tags = append(f.tags, p.cfg.Jobs.TagsOf("", []string{name})...)
+	}
+	if p.ids, err = galaxy.NewIDCodec(p.cfg.IDSecret); err != nil {
+		return p, err
+	}
+	return p, p.openStores(ctx)
+}
+
+func (p *process) openStores(ctx context.Context) (err error) {
+	// The toolbox takes the longest to read; the database is opened meanwhile.
+	type opened struct {
+		box *tool.Toolbox
+		err error
+	}
+	boxes := make(chan opened, 1)
+	go func() {
+		box, err := p.openToolbox()
+		boxes <- opened{box, err}
+	}()
+	if p.db, err = store.Open(ctx, databaseOptions(p.cfg)); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.db.Close)
+	if err := p.db.EnsureSchema(ctx); err != nil {
+		return err
+	}
+	if p.bus, err = wake.Open(runDir(p.cfg), p.flags.serverName, p.flags.handleJobs, p.log.Logger); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.bus.Close)
+	if p.db.Engine() == store.PostgreSQL {
+		p.bus.JoinPostgreSQL(ctx, p.cfg.Database.DSN())
+	}
+	if p.objects, err = objectstore.Open(objectstore.Options{
+		Root: p.cfg.FilePath, StoreBy: objectstore.StoreBy(p.cfg.ObjectStoreStoreBy), CheckOldStyle: p.cfg.Bool("object_store_check_old_style"),
+	}); err != nil {
+		return err
+	}
+	p.types = datatype.Default()
+	p.toolTypes = tool.RegistryDatatypes(p.types)
+	p.builds = datatype.DefaultBuilds()
+	p.users = user.New(p.db, p.ids, userOptions(p.cfg))
+	p.locked = &jobLock{path: filepath.Join(runDir(p.cfg), "job_lock")}
+	box := <-boxes
+	if box.err != nil {
+		return box.err
+	}
+	p.toolbox = box.box
+	builds := make([]tool.GenomeBuild, len(p.builds))
+	for i, b := range p.builds {
+		builds[i] = tool.GenomeBuild{Key: b.Key, Name: b.Name}
+	}
+	p.jobs = &job.Service{
+		DB: p.db, Objects: p.objects, IDs: p.ids, Datatypes: p.toolTypes, Wake: p.bus, Assign: p.assign, Builds: builds,
+		ChromInfo: func(dbkey string) string {
+			return filepath.Join(p.cfg.ToolDataPath, "shared", "ucsc", "chrom", dbkey+".len")
+		},
+		JobsDir: p.cfg.JobWorkingDirectory, ExposeCommand: p.cfg.Bool("expose_potentially_sensitive_job_metrics"),
+		ShowMetrics: p.cfg.Bool("expose_potentially_sensitive_job_metrics"), Quota: p.users.CheckQuota, BaseURL: p.cfg.InfrastructureURL,
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p.uploads = &upload.Tool{
+		Program: strings.TrimSuffix(program, " (deleted)"), Uploads: p.cfg.TusUploadStore, Temp: p.cfg.NewFilePath,
+		Allowlist: append([]netip.Prefix{}, p.cfg.FetchURLAllowlist...), CheckContent: p.cfg.CheckUploadContent, MaxBytes: p.cfg.MaximumUploadFileSize,
+	}
+	return nil
+}
+
+// toolboxFiles are the toolbox files to read: the administrator's, or the tools
+// that come with the program.
+func toolboxFiles(cfg *config.Config) []string {
+	if len(cfg.ToolConfigFiles) > 0 {
+		return cfg.ToolConfigFiles
+	}
+	return []string{filepath.Join(cfg.Root, "tools", "tool_conf.xml")}
+}
+
+func (p *process) openToolbox() (*tool.Toolbox, error) {
+	files := toolboxFiles(p.cfg)
+	options := tool.Options{
+		Files: files, Root: p.cfg.Root, ToolPath: p.cfg.ToolPath, CacheDir: filepath.Join(p.cfg.DataDir, "cache"),
+	}
+	if len(p.cfg.ToolConfigFiles) == 0 {
+		options.ToolPath = filepath.Dir(files[0])
+	}
+	box, err := tool.Open(options)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range box.Snapshot().Notices {
+		p.log.Warn("toolbox: " + n.String())
+	}
+	p.log.Info("toolbox read", "tools", box.Snapshot().Len())
+	return box, nil
+}
+
+// assign says where a new job is sent.
+func (p *process) assign(toolID string) string {
+	jobs := p.cfg.Jobs
+	if jobs.SelfAssigns() {
+		return p.flags.serverName
+	}
+	for _, m := range jobs.MappingsFor([]string{toolID}, "") {
+		if m.Handler != "" {
+			return m.Handler
+		}
+	}
+	if jobs.Handling.Default != "" {
+		return jobs.Handling.Default
+	}
+	return config.DefaultHandlerTag
+}
+
+func databaseOptions(cfg *config.Config) store.Options {
+	return store.Options{
+		Engine: store.Engine(cfg.Database.Engine), Path: cfg.Database.Path, DSN: cfg.Database.DSN(), MaxConns: 8,
+	}
+}
+
+func userOptions(cfg *config.Config) user.Options {
+	return user.Options{
+		AdminUsers: cfg.AdminUsers, BootstrapKey: cfg.BootstrapAdminAPIKey, SingleUser: cfg.SingleUser, AllowCreation: cfg.AllowUserCreation,
+		AllowDeletion: cfg.AllowUserDeletion, RequireLogin: cfg.RequireLogin, ExposeNames: cfg.ExposeUserName, ExposeEmails: cfg.ExposeUserEmail,
+		PrivateDatasets: cfg.NewDatasetsPrivate, Quotas: cfg.EnableQuotas, PasswordExpiration: cfg.PasswordExpiration,
+		SessionDuration: cfg.SessionDuration, ErrorEmailTo: cfg.String("error_email_to"),
+	}
+}
+
+// close undoes open, last things first.
+func (p *process) close() error {
+	var err error
+	for _, c := range slices.Backward(p.closers) {
+		err = errors.Join(err, c())
+	}
+	listen.CloseAll(p.sockets)
+	return err
+}
+
+// stopSignal gives a context that ends at a signal to stop, or when the
+// supervisor is gone.
+func (p *process) stopSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	ctx, cancel := context.WithCancel(ctx)
+	signal.Ignore(syscall.SIGHUP)
+	if gone := p.child.Gone(); gone != nil {
+		go func() {
+			select {
+			case <-gone:
+				p.log.Warn("the supervisor is gone; this process stops")
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() { cancel(); stop() }
+}
+
+// runHandler is `orrery handler`.
+func runHandler(args []string) error {
+	f, err := parseProcess("handler", args)
+	if err != nil {
+		return err
+	}
+	p, err := open(context.Background(), f)
+	if err != nil {
+		return err
+	}
+	ctx, stop := p.stopSignal()
+	defer stop()
+	if len(f.tags) == 0 {
+		p.log.Warn("this handler is attached to no pool and takes only jobs that are assigned to its name", "name", f.serverName)
+	}
+	err = p.handle(ctx, "handler")
+	return errors.Join(err, p.close())
+}
+
+// handle runs this process's job handler until ctx ends. It says «ready» once
+// jobs are taken, unless a web worker says so.
+func (p *process) handle(ctx context.Context, kind string) error {
+	member, err := pool.Join(ctx, p.db, pool.Options{
+		ServerName: p.flags.serverName, Kind: kind, Tags: p.flags.tags, Version: Version, Log: p.log.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	h, err := p.handler(member)
+	if err != nil {
+		return err
+	}
+	if kind == "handler" {
+		if err := p.child.Ready(); err != nil {
+			return err
+		}
+	}
+	p.log.Info("taking jobs", "handler", p.flags.serverName, "of", strings.Join(member.Tags(), ", "), "slots", h.Slots)
+	err = h.Run(ctx)
+	return errors.Join(err, member.Leave(context.WithoutCancel(ctx)))
+}
+
+func (p *process) handler(member *pool.Member) (*jobhandler.Handler, error) {
+	jobs := p.cfg.Jobs
+	destinations := jobs.DestinationsFor(jobs.DefaultDestination)
+	if len(destinations) == 0 {
+		return nil, fmt.Errorf("the job configuration's default destination %q does not exist", jobs.DefaultDestination)
+	}
+	d := destinations[0]
+	r, ok := jobs.RunnerByID(d.Runner)
+	if !ok || !strings.Contains(r.Load, "local") {
+		return nil, fmt.Errorf("the destination %s uses the runner %s (%s), and this server runs jobs only locally so far", d.ID, d.Runner, r.Load)
+	}
+	h := &jobhandler.Handler{
+		DB: p.db, Member: member, Wake: p.bus, Toolbox: toolSource{p.toolbox}, Objects: p.objects, IDs: p.ids, Datatypes: p.types,
+		ToolDatatypes: p.toolTypes, Runner: local.New(), RunnerName: r.ID, DestinationID: d.ID, DestinationParams: textParams(d.Params),
+		Slots: max(1, r.Workers), JobsDir: p.cfg.JobWorkingDirectory, Cleanup: p.cfg.CleanupJob, Locked: p.locked.Locked,
+		Internal: map[string]jobhandler.InternalTool{upload.ToolID: p.uploads}, Log: p.log.Logger,
+		Evaluate: tool.EvalInput{
+			Dir:       tool.EvalDirs{Root: p.cfg.Root, Data: p.cfg.ToolDataPath, NewFile: p.cfg.NewFilePath},
+			GalaxyURL: p.cfg.InfrastructureURL, AdminUsers: strings.Join(p.cfg.AdminUsers, ","),
+		},
+	}
+	for _, e := range d.Env {
+		switch {
+		case e.File != "":
+			h.Setup = append(h.Setup, ". "+e.File)
+		case e.Execute != "":
+			h.Setup = append(h.Setup, e.Execute)
+		case e.Raw:
+			h.Setup = append(h.Setup, "export "+e.Name+"="+e.Value)
+		default:
+			h.Setup = append(h.Setup, "export "+e.Name+"="+shellWord(e.Value))
+		}
+	}
+	return h, nil
+}
+
+func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// textParams are a destination's parameters as text, as the job's row keeps
+// them.
+func textParams(params map[string]any) map[string]string {
+	out := map[string]string{}
+	for name, v := range params {
+		out[name] = fmt.Sprint(v)
+	}
+	return out
+}
+
+// toolSource finds tools for the job handler.
+type toolSource struct{ box *tool.Toolbox }
+
+func (s toolSource) Get(id, version string) (*tool.Tool, error) {
+	t, _, err := s.box.Tool(id, version, false)
+	if err == nil && t == nil {
+		return nil, galaxy.Errorf(galaxy.NotFound, "The tool %s is not installed on this server any more", id)
+	}
+	return t, err
+}
+
+// jobLock is the administrator's switch that keeps handlers from taking new
+// jobs: a file in the run folder, so that every process of the host sees it.
+type jobLock struct{ path string }
+
+// Locked tells whether new jobs have to wait.
+func (l *jobLock) Locked() bool {
+	_, err := os.Stat(l.path)
+	return err == nil
+}
+
+// SetLocked locks or unlocks.
+func (l *jobLock) SetLocked(locked bool) error {
+	if locked {
+		return os.WriteFile(l.path, nil, 0o644)
+	}
+	if err := os.Remove(l.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"orrery/internal/config"
+	"orrery/internal/listen"
+	"orrery/internal/supervisor"
+	"orrery/internal/telemetry"
+)
+
+// runServer is `orrery run`: the supervisor with its processes.
+func runServer(args []string) error {
+	fs := flag.NewFlagSet("orrery run", flag.ContinueOnError)
+	path := configFlag(fs)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	cfg, problems, err := load(*path)
+	if err != nil {
+		return err
+	}
+	plan, warnings, err := supervisor.Plan(cfg)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
+		return fmt.Errorf("making data_dir: %w", err)
+	}
+	log, err := telemetry.Open(telemetry.Options{
+		Process: "supervisor", File: filepath.Join(cfg.LogDir, "orrery.log"), Level: telemetry.ParseLevel(cfg.LogLevel),
+		Mirror: os.Stderr, MirrorLevel: slog.LevelWarn,
+	})
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	for _, p := range problems {
+		level := slog.LevelInfo
+		if p.Severity == config.Warning {
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, p.String())
+	}
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+	sockets, err := listenFor(plan)
+	if err != nil {
+		return err
+	}
+	specs, err := specsOf(cfg, plan, sockets)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt, syscall.SIGHUP)
+	s := supervisor.New(supervisor.Options{Specs: specs, Log: log.Logger, OnEvent: func(e supervisor.Event) {
+		switch e.Kind {
+		case supervisor.AllReady:
+			greet(os.Stdout, cfg, plan, sockets)
+			// What the start needed is not needed any more.
+			debug.FreeOSMemory()
+		case supervisor.Stopping:
+			fmt.Println("Stopping. Jobs that run go on, and are taken up again at the next start.")
+		}
+		notePID(cfg, e)
+	}})
+	err = s.Run(context.Background(), signals)
+	for _, group := range sockets {
+		for _, socket := range group {
+			err = errors.Join(err, socket.Remove())
+		}
+	}
+	return err
+}
+
+// listenFor opens each group's addresses once.
+func listenFor(plan []supervisor.Planned) (map[string][]*listen.Socket, error) {
+	sockets := map[string][]*listen.Socket{}
+	for _, p := range plan {
+		if p.Kind != supervisor.Web || sockets[p.Group] != nil {
+			continue
+		}
+		opened, err := listen.OpenAll(p.Binds)
+		if err != nil {
+			return nil, err
+		}
+		sockets[p.Group] = opened
+	}
+	return sockets, nil
+}
+
+// specsOf says how each planned process is started.
+func specsOf(cfg *config.Config, plan []supervisor.Planned, sockets map[string][]*listen.Socket) ([]supervisor.Spec, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	var specs []supervisor.Spec
+	for _, p := range plan {
+		args := []string{string(p.Kind), "-c", cfg.Path, "--server-name", p.ServerName}
+		if cfg.Path == "" {
+			args = []string{string(p.Kind), "--no-config", "--server-name", p.ServerName}
+		}
+		if p.HandleJobs && p.Kind == supervisor.Web {
+			args = append(args, "--handle-jobs")
+		}
+		for _, tag := range p.Tags {
+			args = append(args, "--tag", tag)
+		}
+		var env []string
+		for name, value := range p.Environment {
+			env = append(env, name+"="+value)
+		}
+		if !slices.ContainsFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "GOGC=") }) {
+			// Memory is dearer than time here: the heaps are small.
+			env = append(env, "GOGC=60")
+		}
+		specs = append(specs, supervisor.Spec{
+			Name: p.ServerName, Args: args, Env: env, Dir: wd, LogFile: p.LogFile, Sockets: sockets[groupOf(p)],
+			Umask: p.Umask, StopTimeout: p.StopTimeout,
+		})
+	}
+	return specs, nil
+}
+
+// groupOf is the group whose listeners a process gets; handlers get none.
+func groupOf(p supervisor.Planned) string {
+	if p.Kind != supervisor.Web {
+		return "no listeners"
+	}
+	return p.Group
+}
+
+// runDir is where process ids and the sockets of wake-ups are.
+func runDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "run") }
+
+// notePID keeps the process ids of the server's processes in files, for
+// administrators' scripts.
+func notePID(cfg *config.Config, e supervisor.Event) {
+	if e.Name == "" {
+		return
+	}
+	path := filepath.Join(runDir(cfg), e.Name+".pid")
+	switch e.Kind {
+	case supervisor.Started:
+		if err := os.MkdirAll(runDir(cfg), 0o700); err == nil {
+			_ = os.WriteFile(path, []byte(strconv.Itoa(e.PID)+"\n"), 0o644)
+		}
+	case supervisor.Ended:
+		_ = os.Remove(path)
+	}
+}
+
+// greet says in a few lines that the server is up, and what to do next.
+func greet(w io.Writer, cfg *config.Config, plan []supervisor.Planned, sockets map[string][]*listen.Socket) {
+	var addresses []string
+	for _, p := range plan {
+		for _, s := range sockets[groupOf(p)] {
+			if url := s.Address.URL(); url != "" && !slices.Contains(addresses, url) {
+				addresses = append(addresses, url)
+			}
+		}
+	}
+	web, handlers := 0, 0
+	for _, p := range plan {
+		if p.Kind == supervisor.Web {
+			web++
+		} else {
+			handlers++
+		}
+	}
+	fmt.Fprintf(w, "Orrery serves Galaxy at %s\n", strings.Join(addresses, " and "))
+	fmt.Fprintf(w, "  processes  %s\n", processes(web, handlers))
+	fmt.Fprintf(w, "  database   %s\n", cfg.Database.Redacted())
+	fmt.Fprintf(w, "  toolbox    %s\n", strings.Join(toolboxFiles(cfg), ", "))
+	fmt.Fprintf(w, "  logs       %s\n", cfg.LogDir)
+	switch {
+	case len(cfg.AdminUsers) > 0:
+		fmt.Fprintf(w, "  admins     %s (register with that address to become one)\n", strings.Join(cfg.AdminUsers, ", "))
+	default:
+		where := cfg.Path
+		if where == "" {
+			where = "config/galaxy.yml"
+		}
+		fmt.Fprintf(w, "  admins     none yet: register in the browser, then put that address into %s:\n", where)
+		fmt.Fprint(w, "               galaxy:\n                 admin_users: you@example.org\n             and start again\n")
+	}
+	fmt.Fprintln(w, "Ctrl-C stops it.")
+}
+
+func processes(web, handlers int) string {
+	count := func(n int, what string) string {
+		if n == 1 {
+			return "1 " + what
+		}
+		return strconv.Itoa(n) + " " + what + "s"
+	}
+	if handlers == 0 {
+		return count(web, "web worker") + " that run the jobs too"
+	}
+	return count(web, "web worker") + ", " + count(handlers, "job handler")
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"orrery/internal/api"
+	"orrery/internal/dataset"
+	"orrery/internal/galaxy"
+	"orrery/internal/history"
+	"orrery/internal/job"
+	"orrery/internal/listen"
+	"orrery/internal/store"
+	"orrery/internal/upload"
+	"orrery/internal/web"
+	"orrery/internal/web/client"
+)
+
+// version is the answer of /api/version: the Galaxy that clients should take
+// this server for.
+const version = `{"version_major":"26.1","version_minor":"2"}`
+
+// runWeb is `orrery web`, a web worker.
+func runWeb(args []string) error {
+	f, err := parseProcess("web", args)
+	if err != nil {
+		return err
+	}
+	p, err := open(context.Background(), f)
+	if err != nil {
+		return err
+	}
+	ctx, stop := p.stopSignal()
+	defer stop()
+	err = p.serve(ctx)
+	return errors.Join(err, p.close())
+}
+
+// serve answers HTTP, and in all-in-one runs jobs too, until ctx ends.
+func (p *process) serve(ctx context.Context) error {
+	if len(p.sockets) == 0 {
+		var err error
+		if p.sockets, err = listen.OpenAll(p.cfg.Gravity.Gunicorn[0].Binds); err != nil {
+			return err
+		}
+	}
+	site, err := p.site(ctx)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: site, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	failures := make(chan error, len(p.sockets)+1)
+	for _, s := range p.sockets {
+		l, err := s.Listener()
+		if err != nil {
+			return err
+		}
+		wg.Go(func() {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+				failures <- err
+				cancel()
+			}
+		})
+	}
+	if p.flags.handleJobs {
+		wg.Go(func() {
+			if err := p.handle(ctx, "all"); err != nil {
+				failures <- err
+				cancel()
+			}
+		})
+	}
+	if err := p.child.Ready(); err != nil {
+		return err
+	}
+	wg.Go(func() { p.sweepUploads(ctx) })
+	<-ctx.Done()
+	// What is being answered is finished; what is idle is closed.
+	shutdown, done := context.WithTimeout(context.Background(), 30*time.Second)
+	defer done()
+	err = server.Shutdown(shutdown)
+	if err != nil {
+		err = errors.Join(err, server.Close())
+	}
+	wg.Wait()
+	close(failures)
+	for f := range failures {
+		err = errors.Join(err, f)
+	}
+	return err
+}
+
+// site puts the API, the client and its pages together.
+func (p *process) site(ctx context.Context) (*web.Site, error) {
+	cfg := p.cfg
+	prefix := strings.TrimSuffix(cfg.URLPrefix, "/")
+	sessionOptions := web.SessionOptions{CookiePath: cfg.CookiePath, CookieDomain: cfg.CookieDomain}
+	if sessionOptions.CookiePath == "" {
+		sessionOptions.CookiePath = cfg.URLPrefix
+	}
+	if cfg.InfrastructureURLSet {
+		sessionOptions.TrustedOrigins = []string{cfg.InfrastructureURL}
+	}
+	if cfg.SingleUser != "" {
+		if _, err := p.users.EnsureSingleUser(ctx); err != nil {
+			return nil, err
+		}
+	}
+	sessions := web.NewSessions(p.users, p.ids, sessionOptions)
+	rt := api.NewRouter(sessions, p.ids, p.log.Logger)
+	answers, err := client.NewAnswers(p.clientConfiguration())
+	if err != nil {
+		return nil, err
+	}
+	files, err := client.Open(clientDir(cfg.Root, cfg.StaticDir))
+	if err != nil {
+		return nil, err
+	}
+	if missing := files.Missing(); missing != "" {
+		p.log.Warn("the web client is missing: " + missing + "; " + client.HowToGet)
+	}
+	tus, err := upload.NewTus(upload.TusOptions{
+		Dir: cfg.TusUploadStore, Prefix: prefix, MaxBytes: cfg.MaximumUploadFileSize, Authenticate: sessions.Authenticate, Fail: rt.WriteError,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.tus = tus
+	wakeHandlers := func() { p.bus.Wake(job.CancelTopic) }
+	datasets := &dataset.Service{
+		DB: p.db, Objects: p.objects, Types: p.types, Log: p.log.Logger, TrustHTML: !cfg.SanitizeAllHTML,
+		TrustTool: p.trustedTools(), ServeActive: cfg.Bool("serve_xss_vulnerable_mimetypes"), KeepPurged: !cfg.AllowDatasetPurge,
+		JobsCancelled: wakeHandlers,
+	}
+	histories := &history.Service{DB: p.db, Datasets: datasets}
+	printer := &api.Printer{DB: p.db, Types: p.types, Objects: p.objects, ExposePaths: cfg.Bool("expose_dataset_path")}
+	users := api.NewUsers(p.users, favorites{p})
+	uploads := &api.Uploads{
+		Service:   &upload.Service{Jobs: p.jobs, Tus: tus, AllowPaths: cfg.AllowPathPaste, MaxBytes: cfg.MaximumUploadFileSize},
+		Datatypes: p.types,
+	}
+	for _, resource := range []interface{ Register(*api.Router) }{
+		sessions, users, api.NewRoles(p.users),
+		&api.Histories{Service: histories, Printer: printer},
+		&api.Datasets{Service: datasets, Printer: printer},
+		&api.Catalogue{Configuration: answers, Datatypes: p.types, Builds: p.builds, Toolbox: p.toolbox},
+		&api.Tools{Toolbox: p.toolbox, Jobs: p.jobs, Datatypes: p.types, Uploads: uploads},
+		uploads,
+		&api.Jobs{Service: p.jobs, Lock: p.locked},
+	} {
+		resource.Register(rt)
+	}
+	p.users.StopJobs = func(ctx context.Context, tx *store.Tx, userID int64) error {
+		tx.AfterCommit(wakeHandlers)
+		return store.CancelJobsOf(ctx, tx, userID)
+	}
+	return &web.Site{
+		Router: rt, Client: files, Sessions: sessions, Configurations: answers, Brand: cfg.Brand, Prefix: prefix,
+		WelcomeURL: cfg.WelcomeURL, FrameOptions: cfg.XFrameOptions, Version: json.RawMessage(version), Uploads: tus, Log: p.log.Logger,
+		CurrentUser: func(r *http.Request, a *galaxy.Actor) (any, error) { return users.Current(rt.For(nil, r, a)) },
+	}, nil
+}
+
+// clientDir is the folder of the unpacked web client: static_dir if the
+// administrator set one that holds a client, else client/ beside the program's
+// checkout.
+func clientDir(root, static string) string {
+	for _, dir := range []string{static, filepath.Join(root, "client")} {
+		if dir == "" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(dir, "dist")); err == nil {
+			return dir
+		}
+	}
+	return filepath.Join(root, "client")
+}
+
+// trustedTools reads the list of tools whose HTML is shown as it is.
+func (p *process) trustedTools() func(string) bool {
+	text, err := os.ReadFile(p.cfg.SanitizeAllowlistFile)
+	if err != nil {
+		return nil
+	}
+	trusted := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			trusted[line] = true
+		}
+	}
+	return func(id string) bool { return trusted[id] }
+}
+
+// sweepUploads removes uploads that nobody continued for a week.
+func (p *process) sweepUploads(ctx context.Context) {
+	const week = 7 * 24 * time.Hour
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if err := p.tus.Sweep(now, week); err != nil {
+				p.log.Warn("removing old uploads failed", "error", err)
+			}
+		}
+	}
+}
+
+// favorites finds the tools that people mark.
+type favorites struct{ p *process }
+
+// FavoriteID gives a tool's own id.
+func (f favorites) FavoriteID(_ context.Context, a *galaxy.Actor, kind, id string) (string, error) {
+	if kind != "tools" {
+		return id, nil
+	}
+	entry, ok := f.p.toolbox.Snapshot().Lookup(id, "", false)
+	if !ok {
+		return "", galaxy.Errorf(galaxy.NotFound, "Could not find tool with id '%s'.", id)
+	}
+	return entry.ID, nil
+}
+
+// clientConfiguration is what the client is told of the settings.
+func (p *process) clientConfiguration() client.Configuration {
+	cfg := p.cfg
+	c := client.DefaultConfiguration()
+	c.Brand = client.Optional(cfg.Brand)
+	c.LogoURL = cfg.LogoURL
+	c.WelcomeURL = cfg.WelcomeURL
+	c.ShowWelcomeWithLogin = cfg.ShowWelcomeWithLogin
+	c.MessageBoxVisible = cfg.Bool("message_box_visible")
+	c.MessageBoxContent = client.Optional(cfg.String("message_box_content"))
+	c.VersionMajor, c.VersionMinor = "26.1", "2"
+	c.ServerStartTime = time.Now().Unix()
+	c.RequireLogin = cfg.RequireLogin
+	c.SingleUser = cfg.SingleUser != ""
+	c.UseRemoteUser = cfg.UseRemoteUser
+	c.AllowLocalAccountCreation = cfg.AllowUserCreation
+	c.ExposeUserEmail = cfg.ExposeUserEmail
+	c.CookieDomain = client.Optional(cfg.CookieDomain)
+	c.ChunkUploadSize = cfg.ChunkUploadSize
+	c.AllowUserDatasetPurge = cfg.AllowDatasetPurge
+	c.EnableQuotas = cfg.EnableQuotas
+	for option, field := range map[string]*string{
+		"wiki_url": &c.WikiURL, "screencasts_url": &c.ScreencastsURL, "citation_url": &c.CitationURL, "citation_bibtex": &c.CitationBibTeX,
+		"support_url": &c.SupportURL, "quota_url": &c.QuotaURL, "helpsite_url": &c.HelpsiteURL,
+		"registration_warning_message": &c.RegistrationWarningMessage, "default_locale": &c.DefaultLocale,
+	} {
+		if cfg.IsSet(option) {
+			*field = cfg.String(option)
+		}
+	}
+	for option, field := range map[string]*client.Optional{
+		"terms_url": &c.TermsURL, "mailing_join_addr": &c.MailingJoinAddr, "organization_name": &c.OrganizationName,
+		"organization_url": &c.OrganizationURL, "ga_code": &c.GACode, "matomo_server": &c.MatomoServer, "matomo_site_id": &c.MatomoSiteID,
+		"plausible_server": &c.PlausibleServer, "plausible_domain": &c.PlausibleDomain,
+	} {
+		if cfg.IsSet(option) {
+			*field = client.Optional(cfg.String(option))
+		}
+	}
+	return c
+}
