@@ -624,3 +624,15 @@ func answer[T any](v T, err error) (any, error) {
 	}
 	return v, nil
 }
+
+// Current is the account of whoever asks, for the page that starts the client.
+func (u *Users) Current(r *Request) (any, error) {
+	if r.Actor.User == nil {
+		return u.visitor(r)
+	}
+	row, err := u.users.ByID(r.Ctx(), r.Actor.UserID())
+	if err != nil {
+		return nil, err
+	}
+	return u.detailed(r, row)
+}

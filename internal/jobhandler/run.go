@@ -271,7 +271,7 @@ func (h *Handler) ready(ctx context.Context, c store.Claim, p *prepared) error {
 		return nil
 	}
 	if err := h.DB.Write(ctx, func(tx *store.Tx) error {
-		return store.WaitForInputs(ctx, tx, c, h.Member.ServerName(), h.Member.Tags()[len(h.Member.Tags())-1], unfinished)
+		return store.WaitForInputs(ctx, tx, c, h.Member.ServerName(), unfinished)
 	}); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,35 +13,17 @@ import (
 	"orrery/internal/store"
 )
 
-// DefaultTag is what job.handler holds for a job that any handler of the
-// default pool may take.
-const DefaultTag = "_default_"
-
 // DefaultLease is how long a process may be silent before others take over.
 const DefaultLease = 20 * time.Second
-
-// Tag gives the value of job.handler for a pool by its name in the
-// configuration: `job-handlers` is DefaultTag, `job-handlers.special` is
-// "special". Pools that are not for jobs give "".
-func Tag(pool string) string {
-	switch rest, ok := strings.CutPrefix(pool, "job-handlers"); {
-	case !ok:
-		return ""
-	case rest == "":
-		return DefaultTag
-	case rest[0] == '.':
-		return rest[1:]
-	}
-	return ""
-}
 
 // Options describe one server process.
 type Options struct {
 	ServerName string
 	// Kind is "web", "handler" or "all".
 	Kind string
-	// Pools are the names of the pools it joins, as configured.
-	Pools   []string
+	// Tags are the values of job.handler whose new jobs it claims besides those
+	// that hold its own name; for most handlers that is `_default_`.
+	Tags    []string
 	Version string
 	// Lease is DefaultLease if zero.
 	Lease time.Duration
@@ -72,12 +53,7 @@ func Join(ctx context.Context, db *store.DB, opts Options) (*Member, error) {
 		return nil, fmt.Errorf("asking for this host's name: %w", err)
 	}
 	m := &Member{db: db, opts: opts, id: store.NewUUID(), host: host, lost: make(chan struct{}), done: make(chan struct{})}
-	m.tags = []string{opts.ServerName}
-	for _, p := range opts.Pools {
-		if tag := Tag(p); tag != "" {
-			m.tags = append(m.tags, tag)
-		}
-	}
+	m.tags = append([]string{opts.ServerName}, opts.Tags...)
 	if err := m.register(ctx); err != nil {
 		return nil, err
 	}
@@ -91,7 +67,7 @@ func (m *Member) register(ctx context.Context) error {
 	return m.db.Write(ctx, func(tx *store.Tx) error {
 		return store.RegisterInstance(ctx, tx, store.Instance{
 			ID: m.id, ServerName: m.opts.ServerName, Hostname: m.host, PID: os.Getpid(), Kind: m.opts.Kind,
-			Pools: m.opts.Pools, Version: m.opts.Version,
+			Pools: m.tags, Version: m.opts.Version,
 		}, m.opts.Lease)
 	})
 }

@@ -75,8 +75,11 @@ func JobsByID(ctx context.Context, q Querier, ids []int64) ([]*Job, error) {
 	return Collect(ctx, q, scanJob, "SELECT "+jobColumns+" FROM job j WHERE "+cond+" ORDER BY j.id", arg)
 }
 
-// JobParameter is a row of job_parameter; Value is JSON text.
-type JobParameter struct{ Name, Value string }
+// JobParameter is a row of job_parameter; Value is JSON text, nil is NULL.
+type JobParameter struct {
+	Name  string
+	Value *string
+}
 
 // JobInput is a row of job_to_input_dataset.
 type JobInput struct {

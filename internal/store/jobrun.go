@@ -104,14 +104,16 @@ type Claim struct {
 	Epoch int
 	// Attempt is the number of the run, from 1.
 	Attempt int
+	// Pool is what job.handler held before the claim: where the job goes back to.
+	Pool string
 }
 
 // claimedJobs is the part of a claim that picks the jobs: new ones of the given
 // pools that wait for nothing, turn by turn between their owners and in the
 // order of creation within each.
-const claimedJobs = `SELECT c.id FROM (
-		SELECT j.id, row_number() OVER (PARTITION BY j.user_id, j.session_id ORDER BY j.id) AS turn
-		FROM (SELECT id, user_id, session_id FROM job WHERE state = 'new' AND %POOLS%
+const claimedJobs = `SELECT c.id, c.handler FROM (
+		SELECT j.id, j.handler, row_number() OVER (PARTITION BY j.user_id, j.session_id ORDER BY j.id) AS turn
+		FROM (SELECT id, handler, user_id, session_id FROM job WHERE state = 'new' AND %POOLS%
 			AND NOT EXISTS (SELECT 1 FROM orrery_wait w WHERE w.job_id = job.id)
 			ORDER BY id LIMIT 2000) j) c
 	ORDER BY c.turn, c.id`
@@ -121,19 +123,21 @@ const claimedJobs = `SELECT c.id FROM (
 // queued. Any number of instances may claim at once: each job goes to one.
 func ClaimJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, pools []string, n int) ([]Claim, error) {
 	cond, arg := AnyOfText(tx, "handler", pools)
-	candidates := replaceOnce(claimedJobs, "%POOLS%", cond)
-	var ids []int64
-	var err error
+	query, args := replaceOnce(claimedJobs, "%POOLS%", cond)+" LIMIT ?", []any{arg, n}
 	if tx.Engine() == PostgreSQL {
 		// The window cannot be locked, so more candidates than needed are read
 		// and those that another handler is just taking are skipped.
-		ids, err = Column[int64](ctx, tx, `WITH candidate AS MATERIALIZED (`+candidates+` LIMIT ?)
-			SELECT id FROM job WHERE id IN (SELECT id FROM candidate) AND state = 'new' LIMIT ? FOR UPDATE SKIP LOCKED`, arg, n+64, n)
-	} else {
-		ids, err = Column[int64](ctx, tx, candidates+" LIMIT ?", arg, n)
+		query = `WITH candidate AS MATERIALIZED (` + query + `)
+			SELECT id, handler FROM job WHERE id IN (SELECT id FROM candidate) AND state = 'new' LIMIT ? FOR UPDATE SKIP LOCKED`
+		args = []any{arg, n + 64, n}
 	}
-	if err != nil || len(ids) == 0 {
+	taken, err := Collect(ctx, tx, func(r *Rows) (c Claim, err error) { return c, r.Scan(&c.JobID, &c.Pool) }, query, args...)
+	if err != nil || len(taken) == 0 {
 		return nil, err
+	}
+	ids := make([]int64, len(taken))
+	for i, c := range taken {
+		ids[i] = c.JobID
 	}
 	cond, arg = AnyOf(tx, "id", ids)
 	if _, err := tx.Exec(ctx, "UPDATE job SET handler = ?, state = ?, update_time = ? WHERE "+cond,
@@ -146,19 +150,21 @@ func ClaimJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, po
 	if err := setOutputState(ctx, tx, galaxy.DatasetQueued, ids); err != nil {
 		return nil, err
 	}
-	return takeClaims(ctx, tx, instance, serverName, ids)
+	return takeClaims(ctx, tx, instance, taken)
 }
 
-// takeClaims makes an instance the owner of jobs, in a new epoch.
-func takeClaims(ctx context.Context, tx *Tx, instance UUID, pool string, jobs []int64) ([]Claim, error) {
+// takeClaims makes an instance the owner of jobs, in a new epoch. A claim that
+// exists keeps the pool it came from.
+func takeClaims(ctx context.Context, tx *Tx, instance UUID, jobs []Claim) ([]Claim, error) {
 	rows := make([][]any, len(jobs))
-	for i, id := range jobs {
-		rows[i] = []any{id, instance, 1, 1, pool}
+	for i, c := range jobs {
+		rows[i] = []any{c.JobID, instance, 1, 1, c.Pool}
 	}
 	query, args := insertSQL("orrery_claim", []string{"job_id", "instance", "epoch", "attempt", "pool"}, rows)
-	return Collect(ctx, tx, func(r *Rows) (c Claim, err error) { return c, r.Scan(&c.JobID, &c.Instance, &c.Epoch, &c.Attempt) },
-		query+` ON CONFLICT (job_id) DO UPDATE SET instance = excluded.instance, epoch = orrery_claim.epoch + 1
-		RETURNING job_id, instance, epoch, attempt`, args...)
+	return Collect(ctx, tx, func(r *Rows) (c Claim, err error) {
+		return c, r.Scan(&c.JobID, &c.Instance, &c.Epoch, &c.Attempt, &c.Pool)
+	}, query+` ON CONFLICT (job_id) DO UPDATE SET instance = excluded.instance, epoch = orrery_claim.epoch + 1
+		RETURNING job_id, instance, epoch, attempt, pool`, args...)
 }
 
 // AdoptJobs gives an instance the unfinished jobs of its own name whose owner
@@ -168,11 +174,15 @@ func AdoptJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, al
 	query := `SELECT j.id FROM job j LEFT JOIN orrery_claim c ON c.job_id = j.id
 		WHERE j.handler = ? AND j.state IN ('queued', 'running') AND (c.job_id IS NULL OR NOT (`
 	cond, arg := AnyOfText(tx, "c.instance", append([]string{instance.Hex()}, alive...))
-	ids, err := Column[int64](ctx, tx, query+cond+`)) ORDER BY j.id`, serverName, arg)
-	if err != nil || len(ids) == 0 {
+	found, err := Column[int64](ctx, tx, query+cond+`)) ORDER BY j.id`, serverName, arg)
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return takeClaims(ctx, tx, instance, serverName, ids)
+	jobs := make([]Claim, len(found))
+	for i, id := range found {
+		jobs[i] = Claim{JobID: id, Pool: serverName}
+	}
+	return takeClaims(ctx, tx, instance, jobs)
 }
 
 // ErrClaimLost says that the job is no longer this instance's: someone else has
@@ -319,12 +329,12 @@ func releaseWaiting(ctx context.Context, tx *Tx, job int64) (int, error) {
 }
 
 // RequeueJob gives a claimed job back, unstarted, to the pool it came from.
-func RequeueJob(ctx context.Context, tx *Tx, c Claim, serverName, pool string) error {
+func RequeueJob(ctx context.Context, tx *Tx, c Claim, serverName string) error {
 	if _, err := c.guard(ctx, tx, serverName); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "UPDATE job SET state = ?, handler = ?, update_time = ? WHERE id = ?",
-		string(galaxy.JobNew), pool, tx.Now(), c.JobID); err != nil {
+		string(galaxy.JobNew), c.Pool, tx.Now(), c.JobID); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "DELETE FROM orrery_claim WHERE job_id = ?", c.JobID); err != nil {
@@ -336,8 +346,8 @@ func RequeueJob(ctx context.Context, tx *Tx, c Claim, serverName, pool string) e
 // WaitForInputs puts a claimed job back until the given datasets are finished.
 // Those that finished in the meantime are left out; the job is then claimable
 // at once.
-func WaitForInputs(ctx context.Context, tx *Tx, c Claim, serverName, pool string, hdas []int64) error {
-	if err := RequeueJob(ctx, tx, c, serverName, pool); err != nil {
+func WaitForInputs(ctx context.Context, tx *Tx, c Claim, serverName string, hdas []int64) error {
+	if err := RequeueJob(ctx, tx, c, serverName); err != nil {
 		return err
 	}
 	pending, _, err := lockPendingInputs(ctx, tx, hdas)
@@ -435,4 +445,19 @@ func discardOutputs(ctx context.Context, tx *Tx, job int64, message string) erro
 // DeletingJobs lists the claimed jobs of an instance that people cancelled.
 func DeletingJobs(ctx context.Context, q Querier, instance UUID) ([]int64, error) {
 	return Column[int64](ctx, q, `SELECT j.id FROM orrery_claim c JOIN job j ON j.id = c.job_id WHERE c.instance = ? AND j.state = 'deleting'`, instance)
+}
+
+// CancelJobsOf ends all unfinished jobs of a user.
+func CancelJobsOf(ctx context.Context, tx *Tx, userID int64) error {
+	jobs, err := Column[int64](ctx, tx, `SELECT id FROM job WHERE user_id = ?
+		AND state IN ('new', 'resubmitted', 'upload', 'waiting', 'queued', 'running', 'paused')`, userID)
+	if err != nil {
+		return err
+	}
+	for _, id := range jobs { // few: what one person has under way
+		if _, err := CancelJob(ctx, tx, id, "The account was deleted."); err != nil {
+			return err
+		}
+	}
+	return nil
 }
