@@ -62,10 +62,10 @@ func (h *Histories) listContents(r *Request, types []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var hdas []store.HDA
+	hdas := make([]*store.HDA, 0, len(contents))
 	for _, c := range contents {
 		if c.HDA != nil {
-			hdas = append(hdas, *c.HDA)
+			hdas = append(hdas, c.HDA)
 		}
 	}
 	readable, err := h.Service.Readable(r.Ctx(), r.Actor, found, hdas)

@@ -242,6 +242,13 @@ func BenchmarkContents(b *testing.B) {
 				_, err := store.CreateHDAs(ctx, tx, s.decode(h), items)
 				return err
 			})
+			s.write(func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.Exec(ctx, "CREATE INDEX IF NOT EXISTS orrery_hda_history_hid ON history_dataset_association (history_id, hid, id)")
+				if err == nil {
+					_, err = tx.Exec(ctx, "ANALYZE")
+				}
+				return err
+			})
 			path := "/api/histories/" + h + "/contents?v=dev&limit=100&offset=0&order=hid-dsc&q=deleted&qv=false&q=visible&qv=true"
 			var page []json.RawMessage
 			s.get("ann", "GET", path, "", &page)

@@ -97,11 +97,11 @@ func (p printing) all() []string {
 // contents prints contents of histories as a JSON list. readable is what the
 // actor may look into, by the HDA.
 func (p *Printer) contents(r *Request, w *jsonWriter, contents []store.Content, how printing, readable map[int64]bool, mine func(int64) bool) error {
-	var hdas []store.HDA
+	hdas := make([]*store.HDA, 0, len(contents))
 	var hdcas []int64
 	for _, c := range contents {
 		if c.HDA != nil {
-			hdas = append(hdas, *c.HDA)
+			hdas = append(hdas, c.HDA)
 		} else {
 			hdcas = append(hdcas, c.HDCA.ID)
 		}
@@ -140,7 +140,7 @@ func (p *Printer) contents(r *Request, w *jsonWriter, contents []store.Content, 
 // one prints one dataset.
 func (p *Printer) one(r *Request, item *dataset.Item, keys []string) (any, error) {
 	mine := access.ChangeHistory(r.Actor, dataset.HistoryAccess(&item.History)) == nil
-	page, err := p.newPage(r, []store.HDA{item.HDA}, keys, map[int64]bool{item.ID: true}, func(int64) bool { return mine })
+	page, err := p.newPage(r, []*store.HDA{&item.HDA}, keys, map[int64]bool{item.ID: true}, func(int64) bool { return mine })
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ type hdaPage struct {
 
 // newPage reads what printing the keys of the datasets needs, one query for
 // each kind of thing.
-func (p *Printer) newPage(r *Request, hdas []store.HDA, keys []string, readable map[int64]bool, mine func(historyID int64) bool) (*hdaPage, error) {
+func (p *Printer) newPage(r *Request, hdas []*store.HDA, keys []string, readable map[int64]bool, mine func(historyID int64) bool) (*hdaPage, error) {
 	ctx := r.Ctx()
 	page := &hdaPage{r: r, p: p, admin: r.Actor.Admin, readable: readable, mine: mine, historyIDs: map[int64]string{}}
 	ids := make([]int64, len(hdas))

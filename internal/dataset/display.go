@@ -256,7 +256,7 @@ func (s *Service) harmless(ctx context.Context, item *Item, body *Body, mimeType
 // that could act.
 func (s *Service) html(ctx context.Context, item *Item, body *Body) error {
 	body.ContentType = "text/html"
-	jobs, err := store.CreatingJobs(ctx, s.DB, []store.HDA{item.HDA})
+	jobs, err := store.CreatingJobs(ctx, s.DB, []*store.HDA{&item.HDA})
 	if err != nil {
 		body.Close()
 		return err

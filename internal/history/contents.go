@@ -12,7 +12,7 @@ import (
 
 // Readable tells, by the HDA, which datasets of a history the actor may look
 // into: all of an own one, else those that no role closes.
-func (s *Service) Readable(ctx context.Context, a *galaxy.Actor, h *store.History, hdas []store.HDA) (map[int64]bool, error) {
+func (s *Service) Readable(ctx context.Context, a *galaxy.Actor, h *store.History, hdas []*store.HDA) (map[int64]bool, error) {
 	readable := make(map[int64]bool, len(hdas))
 	mine := access.ChangeHistory(a, dataset.HistoryAccess(h)) == nil
 	var open map[int64]bool

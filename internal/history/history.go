@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"orrery/internal/access"
@@ -161,17 +160,22 @@ func (s *Service) Copy(ctx context.Context, a *galaxy.Actor, id int64, name stri
 	if err != nil {
 		return nil, err
 	}
-	var hdas []store.HDA
+	var found []*store.HDA
 	for _, c := range contents {
 		if c.HDA != nil && !c.HDA.Purged {
-			hdas = append(hdas, *c.HDA)
+			found = append(found, c.HDA)
 		}
 	}
-	readable, err := s.Readable(ctx, a, original, hdas)
+	readable, err := s.Readable(ctx, a, original, found)
 	if err != nil {
 		return nil, err
 	}
-	hdas = slices.DeleteFunc(hdas, func(h store.HDA) bool { return !readable[h.ID] })
+	var hdas []store.HDA
+	for _, h := range found {
+		if readable[h.ID] {
+			hdas = append(hdas, *h)
+		}
+	}
 	tags, err := store.Tags(ctx, s.DB, store.TagHistory, []int64{id})
 	if err != nil {
 		return nil, err

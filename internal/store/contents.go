@@ -541,17 +541,15 @@ func CountContentsMatching(ctx context.Context, q Querier, cq ContentQuery) (int
 	return n, err
 }
 
-// slimColumns are hdaColumns without what may be large. The metadata is cut to
-// the genome build.
+// slimColumns are what a summary shows of a dataset. The metadata is cut to the
+// genome build where that is cheaper than reading it.
 func slimColumns(engine Engine) string {
 	dbkey := `CAST(json_object('dbkey', json_extract(CAST(h.metadata AS TEXT), '$.dbkey')) AS BLOB)`
 	if engine == PostgreSQL {
 		dbkey = "h.metadata"
 	}
-	return strings.NewReplacer(
-		"h.info, h.blurb, h.peek, h.tool_version", "NULL, NULL, NULL, NULL",
-		"h.metadata,", dbkey+",",
-	).Replace(hdaColumns)
+	return `SELECT h.id, h.history_id, h.hid, h.create_time, h.update_time, h.state, h.name, h.extension, ` + dbkey + `,
+		h.deleted, h.purged, h.visible, d.id, d.state, d.object_store_id` + hdaFrom + ` WHERE `
 }
 
 var (
@@ -559,19 +557,40 @@ var (
 	slimPostgreSQL = slimColumns(PostgreSQL)
 )
 
+func scanSlim(r *Rows, h *HDA) error {
+	var state, dstate string
+	err := r.Scan(&h.ID, &h.HistoryID, &h.HID, &h.CreateTime, &h.UpdateTime, &state, &h.Name, &h.Extension, &h.Metadata,
+		&h.Deleted, &h.Purged, &h.Visible, &h.Dataset.ID, &dstate, &h.Dataset.ObjectStoreID)
+	h.OwnState, h.Dataset.State = galaxy.DatasetState(state), galaxy.DatasetState(dstate)
+	return err
+}
+
+// hdaRows reads datasets by their ids, in no order.
 func hdaRows(ctx context.Context, q Querier, ids []int64, slim bool) ([]HDA, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	columns := hdaColumns
-	if slim {
-		columns = slimSQLite
-		if q.Engine() == PostgreSQL {
-			columns = slimPostgreSQL
+	cond, arg := AnyOf(q, "h.id", ids)
+	if !slim {
+		return Collect(ctx, q, scanHDA, "SELECT "+hdaColumns+hdaFrom+" WHERE "+cond, arg)
+	}
+	query := slimSQLite
+	if q.Engine() == PostgreSQL {
+		query = slimPostgreSQL
+	}
+	rows, err := q.Query(ctx, query+cond, arg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := make([]HDA, 0, len(ids))
+	for rows.Next() {
+		out = append(out, HDA{})
+		if err := scanSlim(rows, &out[len(out)-1]); err != nil {
+			return nil, err
 		}
 	}
-	cond, arg := AnyOf(q, "h.id", ids)
-	return Collect(ctx, q, scanHDA, "SELECT "+columns+hdaFrom+" WHERE "+cond, arg)
+	return out, rows.Err()
 }
 
 // CreatingJob is the job that made a dataset, as much as a list shows of it.
@@ -586,7 +605,7 @@ type CreatingJob struct {
 
 // CreatingJobs finds, by the HDA, the jobs that made datasets: for a copy, the
 // job that made its original. One query.
-func CreatingJobs(ctx context.Context, q Querier, hdas []HDA) (map[int64]CreatingJob, error) {
+func CreatingJobs(ctx context.Context, q Querier, hdas []*HDA) (map[int64]CreatingJob, error) {
 	if len(hdas) == 0 {
 		return nil, nil
 	}

@@ -195,7 +195,7 @@ func TestContents(t *testing.T) {
 		if want := map[string]int64{"ok": 2}; err != nil || !maps.Equal(states[history], want) {
 			t.Errorf("states %v, %v; want %v", states, err, want)
 		}
-		jobs, err := store.CreatingJobs(t.Context(), db, made)
+		jobs, err := store.CreatingJobs(t.Context(), db, []*store.HDA{&made[0], &made[1], &made[2]})
 		if err != nil || len(jobs) != 1 || jobs[made[1].ID].ToolID != "cat1" {
 			t.Errorf("creating jobs %v, %v", jobs, err)
 		}
