@@ -1,5 +1,3 @@
-// Package storetest runs one test on every engine, each with a fresh database
-// of its own.
 package storetest
 
 import (
