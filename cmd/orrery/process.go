@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -118,7 +119,7 @@ func open(ctx context.Context, f *processFlags) (p *process, err error) {
 	if err != nil {
 		return p, err
 	}
-	options := telemetry.Options{Process: f.serverName, Level: telemetry.ParseLevel(p.cfg.LogLevel)}
+	options := telemetry.Options{Process: f.serverName, Level: logLevel(p.cfg)}
 	if !f.foreground {
 		options.File = filepath.Join(p.cfg.LogDir, f.serverName+".log")
 	}
@@ -146,6 +147,9 @@ func (p *process) openStores(ctx context.Context) (err error) {
 		box, err := p.openToolbox()
 		boxes <- opened{box, err}
 	}()
+	if p.cfg.Database.Engine == config.MySQL {
+		return errors.New("database_connection names MySQL or MariaDB, which this server does not serve yet; use PostgreSQL or SQLite")
+	}
 	if p.db, err = store.Open(ctx, databaseOptions(p.cfg)); err != nil {
 		return err
 	}
@@ -241,6 +245,14 @@ func (p *process) assign(toolID string) string {
 		return jobs.Handling.Default
 	}
 	return config.DefaultHandlerTag
+}
+
+// logLevel is log_level, or INFO: Galaxy's default, DEBUG, is for its developers.
+func logLevel(cfg *config.Config) slog.Level {
+	if !cfg.IsSet("log_level") {
+		return slog.LevelInfo
+	}
+	return telemetry.ParseLevel(cfg.LogLevel)
 }
 
 func databaseOptions(cfg *config.Config) store.Options {

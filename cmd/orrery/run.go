@@ -41,7 +41,7 @@ func runServer(args []string) error {
 		return fmt.Errorf("making data_dir: %w", err)
 	}
 	log, err := telemetry.Open(telemetry.Options{
-		Process: "supervisor", File: filepath.Join(cfg.LogDir, "orrery.log"), Level: telemetry.ParseLevel(cfg.LogLevel),
+		Process: "supervisor", File: filepath.Join(cfg.LogDir, "orrery.log"), Level: logLevel(cfg),
 		Mirror: os.Stderr, MirrorLevel: slog.LevelWarn,
 	})
 	if err != nil {

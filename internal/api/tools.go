@@ -169,11 +169,11 @@ func (t *Tools) show(r *Request) (any, error) {
 	}
 	var inputs json.RawMessage
 	if details {
-		form, err := tool.BuildForm(r.Ctx(), t.Jobs.Env(r.Actor, 0), parsed, tool.FormInput{Entry: entry})
+		definitions, err := tool.Definitions(r.Ctx(), t.Jobs.Env(r.Actor, 0), parsed, "")
 		if err != nil {
 			return nil, err
 		}
-		if inputs, err = json.Marshal(form.Model["inputs"]); err != nil {
+		if inputs, err = json.Marshal(definitions); err != nil {
 			return nil, err
 		}
 	}
@@ -531,12 +531,8 @@ func metadataFields(types *datatype.Registry, h *store.HDA) map[string]any {
 	var stored datatype.Metadata
 	if len(h.Metadata) > 0 {
 		if err := json.Unmarshal(h.Metadata, &stored); err != nil {
-			stored = nil
+			stored = nil // a broken row of an old server must not stop the answer
 		}
 	}
-	out := map[string]any{}
-	for _, e := range types.MetadataSpec(h.Extension) {
-		out["metadata_"+e.Name] = stored.Value(&e)
-	}
-	return out
+	return types.APIMetadata(h.Extension, stored)
 }
