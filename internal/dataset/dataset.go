@@ -44,7 +44,11 @@ type Item struct {
 
 // StoreRef names a dataset's files in the object store.
 func StoreRef(d *store.Dataset) objectstore.Dataset {
-	return objectstore.Dataset{ID: d.ID, UUID: d.UUID.String(), ExternalFilename: d.ExternalFilename, ExtraFilesPath: d.ExtraFilesPath}
+	ref := objectstore.Dataset{ID: d.ID, ExternalFilename: d.ExternalFilename, ExtraFilesPath: d.ExtraFilesPath}
+	if !d.UUID.IsZero() { // as in rows of very old servers
+		ref.UUID = d.UUID.String()
+	}
+	return ref
 }
 
 // HistoryAccess is what the rules of access ask of a history.

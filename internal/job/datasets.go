@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"orrery/internal/access"
+	"orrery/internal/dataset"
 	"orrery/internal/galaxy"
 	"orrery/internal/objectstore"
 	"orrery/internal/store"
@@ -114,7 +115,7 @@ func (d *Datasets) Candidates(ctx context.Context, queries []tool.CandidateQuery
 
 // Info is what a tool sees of a dataset.
 func (d *Datasets) Info(h *store.HDA) (*tool.DatasetInfo, error) {
-	name := StoredDataset(h)
+	name := dataset.StoreRef(&h.Dataset)
 	path, err := d.Objects.Path(name)
 	if err != nil {
 		return nil, err
@@ -139,13 +140,4 @@ func (d *Datasets) Info(h *store.HDA) (*tool.DatasetInfo, error) {
 		Visible: h.Visible, Size: h.Dataset.FileSize, TotalSize: h.Dataset.TotalSize, Info: h.Info, Blurb: h.Blurb, Peek: h.Peek,
 		CreatedFromBasename: h.Dataset.CreatedFromBasename, Path: path, ExtraFilesPath: extra,
 	}, nil
-}
-
-// StoredDataset names the files of a dataset in the object store.
-func StoredDataset(h *store.HDA) objectstore.Dataset {
-	s := objectstore.Dataset{ID: h.Dataset.ID, ExternalFilename: h.Dataset.ExternalFilename, ExtraFilesPath: h.Dataset.ExtraFilesPath}
-	if !h.Dataset.UUID.IsZero() {
-		s.UUID = h.Dataset.UUID.String()
-	}
-	return s
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"orrery/internal/dataset"
 	"orrery/internal/datatype"
 	"orrery/internal/galaxy"
 	"orrery/internal/job"
@@ -113,7 +114,7 @@ func (h *Handler) collectOutputs(ctx context.Context, p *prepared, f *store.Fini
 }
 
 func (h *Handler) collectOutput(ctx context.Context, p *prepared, o tool.JobInput, hda *store.HDA, out *store.FinishedHDA, m Made) error {
-	stored := job.StoredDataset(hda)
+	stored := dataset.StoreRef(&hda.Dataset)
 	ext := hda.Extension
 	if p.tool != nil {
 		if def := p.tool.OutputsByName[o.Name]; def != nil && def.FromWorkDir != "" {
@@ -216,7 +217,7 @@ func (h *Handler) takeFromWorkDir(p *prepared, pattern string, hda *store.HDA, o
 		out.State, out.Info = galaxy.DatasetError, "The tool's output "+pattern+" is not a file."
 		return nil
 	}
-	return h.Objects.Put(job.StoredDataset(hda), src)
+	return h.Objects.Put(dataset.StoreRef(&hda.Dataset), src)
 }
 
 // escapeGlob keeps a folder's own name from being read as a pattern.
