@@ -14,7 +14,6 @@ import (
 	"orrery/internal/dataset"
 	"orrery/internal/datatype"
 	"orrery/internal/galaxy"
-	"orrery/internal/job"
 	"orrery/internal/jobdir"
 	"orrery/internal/runner"
 	"orrery/internal/store"
