@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"orrery/internal/dataset"
 	"orrery/internal/galaxy"
 	"orrery/internal/job"
 	"orrery/internal/jobdir"
@@ -241,39 +242,49 @@ func (h *Handler) prepare(ctx context.Context, c store.Claim) (*prepared, error)
 }
 
 // ready makes sure that the inputs can be read. A job whose inputs are being
-// made is put back until they are; one whose input failed is paused.
+// made is put back until they are; one whose input failed or was deleted is
+// paused, for its owner to mend the input; one whose input is gone for good
+// fails.
 func (h *Handler) ready(ctx context.Context, c store.Claim, p *prepared) error {
 	var unfinished []int64
+	var faults []string
 	for _, in := range p.inputs {
 		d := in.Dataset
+		if d == nil {
+			continue
+		}
+		name := fmt.Sprintf("The input dataset %d («%s») ", d.HID, d.Name)
+		hda := p.hdas[d.ID]
 		switch {
-		case d == nil:
-		case d.State == galaxy.DatasetDiscarded:
-			return galaxy.Errorf(galaxy.Invalid, "The input dataset %d («%s») was deleted before the job started", d.HID, d.Name)
-		case d.State == galaxy.DatasetError || d.State == galaxy.DatasetPaused:
-			reason := "Execution of this dataset's job is paused because its input datasets are in an error state."
-			if d.State == galaxy.DatasetPaused {
-				reason = "Execution of this dataset's job is paused because its input datasets are currently paused."
-			}
-			if err := h.DB.Write(ctx, func(tx *store.Tx) error {
-				return store.PauseJob(ctx, tx, c, h.Member.ServerName(), reason)
-			}); err != nil {
-				return err
-			}
-			return errSettled
+		case hda.Purged || hda.Dataset.Purged || d.State == galaxy.DatasetDiscarded:
+			return galaxy.Errorf(galaxy.Invalid, "%swas deleted for good before the job started", name)
 		case d.Deleted:
-			return galaxy.Errorf(galaxy.Invalid, "The input dataset %d («%s») was deleted before the job started", d.HID, d.Name)
+			faults = append(faults, name+"was deleted before the job started")
+		case d.State == galaxy.DatasetError:
+			faults = append(faults, name+"is in an error state")
+		case d.State == galaxy.DatasetPaused:
+			faults = append(faults, name+"is paused itself")
 		case !d.State.Ready():
 			unfinished = append(unfinished, d.ID)
 		}
 	}
-	if len(unfinished) == 0 {
+	if len(faults) == 0 && len(unfinished) == 0 {
 		return nil
 	}
-	if err := h.DB.Write(ctx, func(tx *store.Tx) error {
+	released := 0
+	err := h.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		if len(faults) > 0 {
+			reason := faults[0] + ". Mend it, then resume this job."
+			released, err = store.PauseJob(ctx, tx, c, h.Member.ServerName(), reason)
+			return err
+		}
 		return store.WaitForInputs(ctx, tx, c, h.Member.ServerName(), unfinished)
-	}); err != nil {
+	})
+	if err != nil {
 		return err
+	}
+	if released > 0 {
+		h.Wake.Wake(job.NewTopic)
 	}
 	return errSettled
 }
@@ -305,7 +316,7 @@ func (h *Handler) write(ctx context.Context, c store.Claim, p *prepared) (*tool.
 	}
 	for _, o := range p.outputs {
 		if hda := p.hdas[o.Dataset.ID]; hda != nil {
-			if _, err := h.Objects.Create(job.StoredDataset(hda)); err != nil {
+			if _, err := h.Objects.Create(dataset.StoreRef(&hda.Dataset)); err != nil {
 				return nil, err
 			}
 		}

@@ -208,7 +208,7 @@ func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (pending []int
 			return nil, nil, err
 		}
 		versions[hda] = version
-		if !galaxy.DatasetState(state).Terminal() {
+		if awaited(state) {
 			unfinished = append(unfinished, dataset)
 		}
 	}
@@ -235,11 +235,19 @@ func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (pending []int
 		if err := locked.Scan(&dataset, &state); err != nil {
 			return nil, nil, err
 		}
-		if !galaxy.DatasetState(state).Terminal() {
+		if awaited(state) {
 			pending = append(pending, dataset)
 		}
 	}
 	return pending, versions, locked.Err()
+}
+
+// awaited tells whether a job waits for a dataset in this state. A paused one may
+// never come: the job that needs it is not left waiting but paused too, by the
+// handler that takes it.
+func awaited(state string) bool {
+	s := galaxy.DatasetState(state)
+	return !s.Terminal() && s != galaxy.DatasetPaused
 }
 
 func addJobHistory(ctx context.Context, q Querier, state galaxy.JobState, info string, jobs ...int64) error {

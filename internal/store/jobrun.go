@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"orrery/internal/galaxy"
@@ -111,27 +112,41 @@ type Claim struct {
 // claimedJobs is the part of a claim that picks the jobs: new ones of the given
 // pools that wait for nothing, turn by turn between their owners and in the
 // order of creation within each.
-const claimedJobs = `SELECT c.id, c.handler FROM (
+const claimedJobs = `SELECT c.id, c.handler, c.turn FROM (
 		SELECT j.id, j.handler, row_number() OVER (PARTITION BY j.user_id, j.session_id ORDER BY j.id) AS turn
 		FROM (SELECT id, handler, user_id, session_id FROM job WHERE state = 'new' AND %POOLS%
 			AND NOT EXISTS (SELECT 1 FROM orrery_wait w WHERE w.job_id = job.id)
 			ORDER BY id LIMIT 2000) j) c
-	ORDER BY c.turn, c.id`
+	ORDER BY c.turn, c.id LIMIT ?`
+
+// claimQuery picks the jobs of a claim, locked, by the pools and how many.
+func claimQuery(q Querier) string {
+	cond, _ := AnyOfText(q, "handler", nil)
+	query := replaceOnce(claimedJobs, "%POOLS%", cond)
+	if q.Engine() != PostgreSQL {
+		return query
+	}
+	// The window cannot be locked, so more candidates than needed are read and
+	// those that another handler is just taking are skipped. A row that changed
+	// meanwhile is judged anew by the outer conditions.
+	return `WITH candidate AS MATERIALIZED (` + query + `)
+		SELECT job.id, job.handler, c.turn FROM candidate c JOIN job ON job.id = c.id
+		WHERE job.state = 'new' AND job.handler = c.handler ORDER BY c.turn, c.id LIMIT ? FOR UPDATE OF job SKIP LOCKED`
+}
 
 // ClaimJobs gives an instance at most n new jobs of its pools (job.handler
 // holds the pool's tag, `_default_`, or the server's own name), and marks them
 // queued. Any number of instances may claim at once: each job goes to one.
 func ClaimJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, pools []string, n int) ([]Claim, error) {
-	cond, arg := AnyOfText(tx, "handler", pools)
-	query, args := replaceOnce(claimedJobs, "%POOLS%", cond)+" LIMIT ?", []any{arg, n}
+	_, pooled := AnyOfText(tx, "handler", pools)
+	args := []any{pooled, n}
 	if tx.Engine() == PostgreSQL {
-		// The window cannot be locked, so more candidates than needed are read
-		// and those that another handler is just taking are skipped.
-		query = `WITH candidate AS MATERIALIZED (` + query + `)
-			SELECT id, handler FROM job WHERE id IN (SELECT id FROM candidate) AND state = 'new' LIMIT ? FOR UPDATE SKIP LOCKED`
-		args = []any{arg, n + 64, n}
+		args = []any{pooled, n + 64, n}
 	}
-	taken, err := Collect(ctx, tx, func(r *Rows) (c Claim, err error) { return c, r.Scan(&c.JobID, &c.Pool) }, query, args...)
+	taken, err := Collect(ctx, tx, func(r *Rows) (c Claim, err error) {
+		var turn int64
+		return c, r.Scan(&c.JobID, &c.Pool, &turn)
+	}, claimQuery(tx), args...)
 	if err != nil || len(taken) == 0 {
 		return nil, err
 	}
@@ -139,7 +154,7 @@ func ClaimJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, po
 	for i, c := range taken {
 		ids[i] = c.JobID
 	}
-	cond, arg = AnyOf(tx, "id", ids)
+	cond, arg := AnyOf(tx, "id", ids)
 	if _, err := tx.Exec(ctx, "UPDATE job SET handler = ?, state = ?, update_time = ? WHERE "+cond,
 		serverName, string(galaxy.JobQueued), tx.Now(), arg); err != nil {
 		return nil, err
@@ -161,20 +176,41 @@ func takeClaims(ctx context.Context, tx *Tx, instance UUID, jobs []Claim) ([]Cla
 		rows[i] = []any{c.JobID, instance, 1, 1, c.Pool}
 	}
 	query, args := insertSQL("orrery_claim", []string{"job_id", "instance", "epoch", "attempt", "pool"}, rows)
-	return Collect(ctx, tx, func(r *Rows) (c Claim, err error) {
-		return c, r.Scan(&c.JobID, &c.Instance, &c.Epoch, &c.Attempt, &c.Pool)
-	}, query+` ON CONFLICT (job_id) DO UPDATE SET instance = excluded.instance, epoch = orrery_claim.epoch + 1
+	claims, err := Collect(ctx, tx, scanClaim, query+` ON CONFLICT (job_id) DO UPDATE SET instance = excluded.instance, epoch = orrery_claim.epoch + 1
 		RETURNING job_id, instance, epoch, attempt, pool`, args...)
+	if err != nil {
+		return nil, err
+	}
+	order := make(map[int64]int, len(jobs)) // RETURNING promises no order
+	for i, c := range jobs {
+		order[c.JobID] = i
+	}
+	slices.SortFunc(claims, func(a, b Claim) int { return order[a.JobID] - order[b.JobID] })
+	return claims, nil
 }
 
-// AdoptJobs gives an instance the unfinished jobs of its own name whose owner
-// no longer lives: alive lists the instances that do. A job that was never
-// claimed by us (Galaxy's own handler had it) is adopted too.
+func scanClaim(r *Rows) (c Claim, err error) {
+	return c, r.Scan(&c.JobID, &c.Instance, &c.Epoch, &c.Attempt, &c.Pool)
+}
+
+// ClaimsOf lists the claims of an instance on jobs that still hold: what it has
+// to see through, whatever became of its earlier tries.
+func ClaimsOf(ctx context.Context, q Querier, instance UUID, serverName string) ([]Claim, error) {
+	return Collect(ctx, q, scanClaim, `SELECT c.job_id, c.instance, c.epoch, c.attempt, c.pool FROM orrery_claim c
+		JOIN job j ON j.id = c.job_id WHERE c.instance = ? AND j.handler = ? ORDER BY c.job_id`, instance, serverName)
+}
+
+// AdoptJobs gives an instance the unfinished jobs of its own name that no living
+// instance of that name has: alive lists those that live. A job that was never
+// claimed by us (Galaxy's own handler had it), or that an administrator moved
+// here from another handler, is adopted too, and so is one that a person ended
+// while nobody was there to stop it.
 func AdoptJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, alive []string) ([]Claim, error) {
-	query := `SELECT j.id FROM job j LEFT JOIN orrery_claim c ON c.job_id = j.id
-		WHERE j.handler = ? AND j.state IN ('queued', 'running') AND (c.job_id IS NULL OR NOT (`
 	cond, arg := AnyOfText(tx, "c.instance", append([]string{instance.Hex()}, alive...))
-	found, err := Column[int64](ctx, tx, query+cond+`)) ORDER BY j.id`, serverName, arg)
+	found, err := Column[int64](ctx, tx, `SELECT j.id FROM job j LEFT JOIN orrery_claim c ON c.job_id = j.id
+		WHERE j.handler = ? AND j.state IN ('queued', 'running') AND (c.job_id IS NULL OR NOT (`+cond+`))
+		UNION ALL SELECT j.id FROM orrery_claim c JOIN job j ON j.id = c.job_id
+		WHERE j.handler = ? AND j.state = 'deleting' AND NOT (`+cond+`) ORDER BY 1`, serverName, arg, serverName, arg)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -205,6 +241,16 @@ func (c Claim) guard(ctx context.Context, tx *Tx, serverName string) (galaxy.Job
 	return galaxy.JobState(state), err
 }
 
+// guardUnended is guard for what only a job that nobody has ended may undergo;
+// an error of kind galaxy.Conflict if somebody has.
+func (c Claim) guardUnended(ctx context.Context, tx *Tx, serverName string) (galaxy.JobState, error) {
+	state, err := c.guard(ctx, tx, serverName)
+	if err == nil && state.Terminal() {
+		err = galaxy.Errorf(galaxy.Conflict, "job %d is already %s", c.JobID, state)
+	}
+	return state, err
+}
+
 // Started is what is known of a job once it was handed to its runner.
 type Started struct {
 	CommandLine   string
@@ -218,12 +264,9 @@ type Started struct {
 // instance's any more; an error of kind galaxy.Conflict when someone ended the
 // job in the meantime.
 func StartJob(ctx context.Context, tx *Tx, c Claim, serverName string, s Started) error {
-	state, err := c.guard(ctx, tx, serverName)
+	state, err := c.guardUnended(ctx, tx, serverName)
 	if err != nil {
 		return err
-	}
-	if state.Terminal() {
-		return galaxy.Errorf(galaxy.Conflict, "job %d is already %s", c.JobID, state)
 	}
 	if _, err := tx.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, command_line = ?, job_runner_name = ?,
 		job_runner_external_id = ?, destination_id = ?, destination_params = ? WHERE id = ?`,
@@ -283,9 +326,11 @@ func FinishJob(ctx context.Context, tx *Tx, c Claim, serverName string, f Finish
 		return 0, nil
 	}
 	if state == galaxy.JobDeleting {
-		f.State = galaxy.JobDeleted
+		// The outputs were given up when the person ended the job, and its info
+		// says so.
+		f.State, f.Outputs, f.Info = galaxy.JobDeleted, nil, ""
 	}
-	if _, err := tx.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, info = ?, exit_code = ?, tool_stdout = ?, tool_stderr = ?,
+	if _, err := tx.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, info = COALESCE(?, info), exit_code = ?, tool_stdout = ?, tool_stderr = ?,
 		job_stdout = ?, job_stderr = ?, job_messages = ?, traceback = ? WHERE id = ?`,
 		string(f.State), tx.Now(), OrNull(Clip(f.Info, 255)), f.ExitCode, noNUL(f.ToolStdout), noNUL(f.ToolStderr),
 		noNUL(f.JobStdout), noNUL(f.JobStderr), f.Messages, OrNull(noNUL(f.Traceback)), c.JobID); err != nil {
@@ -328,19 +373,28 @@ func releaseWaiting(ctx context.Context, tx *Tx, job int64) (int, error) {
 	return int(n), err
 }
 
-// RequeueJob gives a claimed job back, unstarted, to the pool it came from.
+// RequeueJob gives a claimed job back, unstarted, to the pool it came from. A job
+// that a person ended meanwhile stays ended (galaxy.Conflict).
 func RequeueJob(ctx context.Context, tx *Tx, c Claim, serverName string) error {
-	if _, err := c.guard(ctx, tx, serverName); err != nil {
+	if err := c.giveBack(ctx, tx, serverName, galaxy.JobNew, c.Pool, ""); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "UPDATE job SET state = ?, handler = ?, update_time = ? WHERE id = ?",
-		string(galaxy.JobNew), c.Pool, tx.Now(), c.JobID); err != nil {
+	return setOutputState(ctx, tx, galaxy.DatasetNew, []int64{c.JobID})
+}
+
+// giveBack ends a claim without an outcome.
+func (c Claim) giveBack(ctx context.Context, tx *Tx, serverName string, state galaxy.JobState, handler, info string) error {
+	if _, err := c.guardUnended(ctx, tx, serverName); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE job SET state = ?, handler = ?, info = ?, update_time = ? WHERE id = ?",
+		string(state), handler, OrNull(Clip(info, 255)), tx.Now(), c.JobID); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "DELETE FROM orrery_claim WHERE job_id = ?", c.JobID); err != nil {
 		return err
 	}
-	return addJobHistory(ctx, tx, galaxy.JobNew, "", c.JobID)
+	return addJobHistory(ctx, tx, state, Clip(info, 255), c.JobID)
 }
 
 // WaitForInputs puts a claimed job back until the given datasets are finished.
@@ -361,37 +415,51 @@ func WaitForInputs(ctx context.Context, tx *Tx, c Claim, serverName string, hdas
 	return InsertRows(ctx, tx, "orrery_wait", []string{"job_id", "dataset_id"}, rows)
 }
 
-// PauseJob pauses a claimed job and its outputs, with a reason people see.
-func PauseJob(ctx context.Context, tx *Tx, c Claim, serverName, reason string) error {
-	if _, err := c.guard(ctx, tx, serverName); err != nil {
-		return err
+// PauseJob pauses a claimed job and its outputs, with a reason people see. Jobs
+// that waited for the outputs are let go, so that they are paused in their turn;
+// it tells how many.
+func PauseJob(ctx context.Context, tx *Tx, c Claim, serverName, reason string) (released int, err error) {
+	if err := c.giveBack(ctx, tx, serverName, galaxy.JobPaused, serverName, reason); err != nil {
+		return 0, err
 	}
-	if _, err := tx.Exec(ctx, "UPDATE job SET state = ?, info = ?, update_time = ? WHERE id = ?",
-		string(galaxy.JobPaused), Clip(reason, 255), tx.Now(), c.JobID); err != nil {
-		return err
+	if err := setOutputInfo(ctx, tx, reason, []int64{c.JobID}); err != nil {
+		return 0, err
 	}
-	if _, err := tx.Exec(ctx, "DELETE FROM orrery_claim WHERE job_id = ?", c.JobID); err != nil {
-		return err
+	if err := setOutputState(ctx, tx, galaxy.DatasetPaused, []int64{c.JobID}); err != nil {
+		return 0, err
 	}
-	if err := addJobHistory(ctx, tx, galaxy.JobPaused, reason, c.JobID); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, `UPDATE history_dataset_association SET info = ? WHERE id IN (SELECT dataset_id FROM job_to_output_dataset WHERE job_id = ?)`,
-		Clip(reason, 255), c.JobID); err != nil {
-		return err
-	}
-	return setOutputState(ctx, tx, galaxy.DatasetPaused, []int64{c.JobID})
+	return releaseWaiting(ctx, tx, c.JobID)
 }
 
-// ResumeJobs makes paused jobs new again, for a pool to claim.
+// setOutputInfo sets the line beside the outputs of jobs.
+func setOutputInfo(ctx context.Context, tx *Tx, info string, jobs []int64) error {
+	cond, arg := AnyOf(tx, "job_id", jobs)
+	_, err := tx.Exec(ctx, "UPDATE history_dataset_association SET info = ? WHERE id IN (SELECT dataset_id FROM job_to_output_dataset WHERE "+cond+")",
+		OrNull(Clip(info, 255)), arg)
+	return err
+}
+
+// resumable are the paused ones of some jobs, with all paused jobs that wait,
+// directly or not, for what they make.
+const resumable = `WITH RECURSIVE resumable(id) AS (
+		SELECT id FROM job WHERE state = 'paused' AND %JOBS%
+		UNION SELECT j.id FROM resumable r JOIN job_to_output_dataset o ON o.job_id = r.id
+			JOIN job_to_input_dataset i ON i.dataset_id = o.dataset_id JOIN job j ON j.id = i.job_id WHERE j.state = 'paused')
+	UPDATE job SET state = 'new', handler = ?, info = NULL, update_time = ?
+	WHERE state = 'paused' AND id IN (SELECT id FROM resumable) RETURNING id`
+
+// ResumeJobs makes paused jobs new again, for a pool to claim, and with them the
+// paused jobs that depend on them, as Galaxy does.
 func ResumeJobs(ctx context.Context, tx *Tx, jobs []int64, pool string) error {
 	cond, arg := AnyOf(tx, "id", jobs)
-	resumed, err := Column[int64](ctx, tx, "UPDATE job SET state = 'new', handler = ?, info = NULL, update_time = ? WHERE state = 'paused' AND "+cond+" RETURNING id",
-		pool, tx.Now(), arg)
+	resumed, err := Column[int64](ctx, tx, replaceOnce(resumable, "%JOBS%", cond), arg, pool, tx.Now())
 	if err != nil || len(resumed) == 0 {
 		return err
 	}
 	if err := addJobHistory(ctx, tx, galaxy.JobNew, "", resumed...); err != nil {
+		return err
+	}
+	if err := setOutputInfo(ctx, tx, "", resumed); err != nil {
 		return err
 	}
 	return setOutputState(ctx, tx, galaxy.DatasetNew, resumed)
@@ -421,7 +489,10 @@ func CancelJob(ctx context.Context, tx *Tx, job int64, message string) (galaxy.J
 	if _, err := tx.Exec(ctx, "UPDATE job SET state = ?, info = ?, update_time = ? WHERE id = ?", string(to), Clip(message, 255), tx.Now(), job); err != nil {
 		return "", err
 	}
-	if err := addJobHistory(ctx, tx, to, message, job); err != nil {
+	if err := addJobHistory(ctx, tx, to, Clip(message, 255), job); err != nil {
+		return "", err
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM orrery_wait WHERE job_id = ?", job); err != nil {
 		return "", err
 	}
 	if err := discardOutputs(ctx, tx, job, message); err != nil {
@@ -431,14 +502,16 @@ func CancelJob(ctx context.Context, tx *Tx, job int64, message string) (galaxy.J
 	return to, err
 }
 
-// discardOutputs marks the unfinished outputs of a cancelled job deleted.
+// discardOutputs gives up the unfinished outputs of a cancelled job. Copies that
+// people made of them go with them, as in Galaxy.
 func discardOutputs(ctx context.Context, tx *Tx, job int64, message string) error {
-	if _, err := tx.Exec(ctx, `UPDATE dataset SET state = 'discarded', deleted = ?, update_time = ?
-		WHERE job_id = ? AND state NOT IN ('ok', 'error')`, true, tx.Now(), job); err != nil {
+	const outputs = `(SELECT h.dataset_id FROM job_to_output_dataset o JOIN history_dataset_association h ON h.id = o.dataset_id WHERE o.job_id = ?)`
+	if _, err := tx.Exec(ctx, `UPDATE dataset SET state = 'discarded', update_time = ? WHERE state NOT IN ('ok', 'error') AND id IN `+outputs,
+		tx.Now(), job); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `UPDATE history_dataset_association SET deleted = ?, info = ?, update_time = ?, blurb = 'deleted', peek = 'Job deleted'
-		WHERE id IN (SELECT dataset_id FROM job_to_output_dataset WHERE job_id = ?)`, true, Clip(message, 255), tx.Now(), job)
+		WHERE dataset_id IN `+outputs, true, OrNull(Clip(message, 255)), tx.Now(), job)
 	return err
 }
 
