@@ -75,6 +75,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Router.ServeHTTP(w, r)
 	case client.IsPage(r.URL.Path):
 		s.page(w, r)
+	case s.redirect(w, r):
 	default:
 		s.Router.ServeHTTP(w, r)
 	}
