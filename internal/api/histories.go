@@ -169,7 +169,7 @@ func (h *Histories) search(r *Request) (any, error) {
 		q.Archived = &no
 	}
 	q.Deleted, q.Purged = &no, &no
-	for _, term := range searchTerms(r.Param("search")) {
+	for _, term := range searchTerms(r.Param("search"), "name", "tag", "user", "is") {
 		switch {
 		case term.Field != "is":
 			q.Search = append(q.Search, term)
@@ -210,13 +210,13 @@ func invalidQuery(name, should string) error {
 // maxTerms bounds a search.
 const maxTerms = 20
 
-// searchTerms divides a search: words, texts in quotes, and either behind a
-// field's name and a colon.
-func searchTerms(s string) []store.SearchTerm {
+// searchTerms divides a search: words, texts in quotes, and either behind the
+// name of one of the fields and a colon.
+func searchTerms(s string, fields ...string) []store.SearchTerm {
 	var out []store.SearchTerm
 	for s = strings.TrimSpace(s); s != "" && len(out) < maxTerms; s = strings.TrimSpace(s) {
 		var term store.SearchTerm
-		for _, field := range []string{"name", "tag", "user", "is"} {
+		for _, field := range fields {
 			if rest, ok := strings.CutPrefix(s, field+":"); ok {
 				term.Field, s = field, rest
 				break
@@ -229,6 +229,7 @@ func searchTerms(s string) []store.SearchTerm {
 		if quote == "" {
 			term.Text, s, _ = strings.Cut(s, " ")
 		} else {
+			term.Exact = true
 			term.Text, s, _ = strings.Cut(s, quote)
 		}
 		if term.Text != "" {

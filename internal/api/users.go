@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -35,6 +36,7 @@ func NewUsers(users *user.Service, favorites FavoriteFinder) *Users {
 func (u *Users) Register(rt *Router) {
 	rt.Handle("GET /api/whoami", u.whoami)
 	rt.Handle("GET /api/authenticate/baseauth", u.baseauth)
+	rt.Handle("GET /admin/users_list", u.table)
 	rt.Handle("GET /api/users", u.index)
 	rt.Handle("POST /api/users", u.create)
 	rt.Handle("GET /api/users/{id}", u.show)
@@ -181,7 +183,12 @@ func (u *Users) whoami(r *Request) (any, error) {
 }
 
 func (u *Users) baseauth(r *Request) (any, error) {
-	identity, password, ok := r.BasicAuth()
+	request := r.Request
+	if line := r.Header.Get("Authorization"); line != "" && !strings.Contains(strings.TrimSpace(line), " ") {
+		// BioBlend leaves out the scheme.
+		request = &http.Request{Header: http.Header{"Authorization": {"Basic " + strings.TrimSpace(line)}}}
+	}
+	identity, password, ok := request.BasicAuth()
 	if !ok {
 		return nil, galaxy.Errorf(galaxy.Unauthenticated, "Send the e-mail address and password by HTTP Basic authentication.")
 	}

@@ -2,12 +2,14 @@ package api_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -305,4 +307,57 @@ func TestBaseAuth(t *testing.T) {
 		t.Errorf("a wrong password is answered %d %s", status, text)
 	}
 	a.want("", "GET", "/api/authenticate/baseauth", "", 401)
+
+	// As BioBlend sends it.
+	req := httptest.NewRequestWithContext(t.Context(), "GET", "/api/authenticate/baseauth", nil)
+	req.Header.Set("Authorization", base64.StdEncoding.EncodeToString([]byte("ann@example.org:password1")))
+	w := httptest.NewRecorder()
+	a.rt.ServeHTTP(w, req)
+	if w.Code != 200 || w.Body.String() != `{"api_key":"`+a.annKey+`"}` {
+		t.Errorf("without a scheme it is answered %d %s", w.Code, w.Body)
+	}
+}
+
+func TestUsersTable(t *testing.T) {
+	a := newAccounts(t)
+	_, bobKey := a.account("bob")
+	a.want(a.adminKey, "DELETE", a.annPath, "", 200)
+	emails := func(query string) string {
+		t.Helper()
+		var answer struct {
+			Rows  []struct{ Email string }
+			Total int `json:"rows_total"`
+		}
+		text := a.want(a.adminKey, "GET", "/admin/users_list?"+query, "", 200)
+		if err := json.Unmarshal([]byte(text), &answer); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		got := strconv.Itoa(answer.Total)
+		for _, row := range answer.Rows {
+			got += " " + strings.TrimSuffix(row.Email, "@example.org")
+		}
+		return got
+	}
+	for _, test := range []struct{ query, want string }{
+		{"", "2 admin bob"},
+		{"sort_by=email&sort_desc=true", "2 bob admin"},
+		{"sort_by=email&limit=1&offset=1", "2 bob"},
+		{"sort_by=last_login&sort_desc=true", "2 admin bob"},
+		{"sort_by=disk_usage", "2 admin bob"},
+		{"search=is:deleted", "1 ann"},
+		{"search=is:purged", "0"},
+		{"search=BO", "1 bob"},
+		{"search=email:%25", "0"},
+		{"search=username:bob", "1 bob"},
+		{"search=username:'bo'", "0"},
+		{"sort_by=password", "2 admin bob"},
+	} {
+		if got := emails(test.query); got != test.want {
+			t.Errorf("?%s gives %s, want %s", test.query, got, test.want)
+		}
+	}
+	a.want(a.adminKey, "GET", "/admin/users_list?search=bob", "", 200, `"status":"Available"`, `"last_login":"never"`,
+		`"disk_usage":"0 bytes"`, `"roles":1`, `"groups":0`, `"deleted":false`, `"active":true`, `"external":false`)
+	a.want(bobKey, "GET", "/admin/users_list", "", 403, "administrator")
+	a.want("", "GET", "/admin/users_list", "", 403, "administrator")
 }

@@ -107,8 +107,10 @@ type HistoryQuery struct {
 // SearchTerm is one term of a search: a text, or a text that one field must
 // hold.
 type SearchTerm struct {
-	// Field is empty, name, tag or user.
+	// Field is empty or one of those that the list can be searched by.
 	Field, Text string
+	// Exact is set for a text in quotes.
+	Exact bool
 }
 
 var historyOrders = map[string]string{

@@ -129,6 +129,15 @@ func (s *Service) List(ctx context.Context, a *galaxy.Actor, f ListFilter) ([]*s
 	return store.Users(ctx, s.db, f)
 }
 
+// Table gives a page of the administrator's table of accounts, and how many
+// lines it has in all.
+func (s *Service) Table(ctx context.Context, a *galaxy.Actor, t store.UserTable) ([]store.UserTableRow, int, error) {
+	if !a.Admin {
+		return nil, 0, galaxy.Errorf(galaxy.Forbidden, "Only administrators see the table of accounts")
+	}
+	return t.Users(ctx, s.db)
+}
+
 // Exposes tells what the actor may see of another account.
 func (s *Service) Exposes(a *galaxy.Actor, u *store.UserRow) (name, email bool) {
 	if a.Admin || a.UserID() == u.ID {
