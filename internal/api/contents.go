@@ -273,12 +273,8 @@ func (h *Histories) showCollection(r *Request, id int64) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	sums, err := store.CollectionSummaries(r.Ctx(), h.Service.DB, []int64{id})
-	if err != nil {
-		return nil, err
-	}
-	tags, err := store.Tags(r.Ctx(), h.Service.DB, store.TagHDCA, []int64{id})
-	return r.hdca(found, sums[id], tags[id]), err
+	lists, err := h.Printer.collections(r, []int64{id})
+	return r.hdca(found, lists, false), err
 }
 
 // collection reads a collection whose history the actor may see.

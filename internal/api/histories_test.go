@@ -279,7 +279,7 @@ func TestContentsLists(t *testing.T) {
 		full := s.list("ann", "/api/histories/"+h+"/contents?v=dev&view=detailed&q=hid&qv=2")
 		check(t, "in full", full[0], map[string]any{"file_size": 8, "metadata_columns": 2, "metadata_column_types": []any{"int", "int"},
 			"data_type": "galaxy.datatypes.tabular.Tabular", "accessible": true, "rerunnable": true, "creating_job": full[0]["creating_job"],
-			"misc_info": nil, "download_url": "/api/histories/" + h + "/contents/" + b + "/display", "annotation": nil})
+			"misc_info": "", "download_url": "/api/histories/" + h + "/contents/" + b + "/display", "annotation": nil})
 		if _, ok := full[0]["file_name"]; ok {
 			t.Error("a user who is no administrator sees where the file is")
 		}

@@ -1,54 +1,116 @@
 package api
 
 import (
+	"encoding/json"
 	"slices"
 
 	"orrery/internal/access"
 	"orrery/internal/dataset"
+	"orrery/internal/galaxy"
 	"orrery/internal/store"
 )
 
-// hdcaJSON is a collection of a history in its summary.
+// hdcaJSON is a collection of a history in its summary. Older and newer lists
+// differ in some fields.
 type hdcaJSON struct {
-	Class            string           `json:"model_class"`
-	ID               string           `json:"id"`
-	Name             string           `json:"name"`
-	HistoryID        string           `json:"history_id"`
-	HID              int64            `json:"hid"`
-	Deleted          bool             `json:"deleted"`
-	Visible          bool             `json:"visible"`
-	TypeID           string           `json:"type_id"`
-	Type             string           `json:"type"`
-	CreateTime       string           `json:"create_time"`
-	UpdateTime       string           `json:"update_time"`
-	URL              string           `json:"url"`
-	Tags             []string         `json:"tags"`
-	ContentType      string           `json:"history_content_type"`
-	CollectionType   string           `json:"collection_type"`
-	PopulatedState   string           `json:"populated_state"`
-	PopulatedMessage *string          `json:"populated_state_message"`
-	ElementCount     int64            `json:"element_count"`
-	Datatypes        []string         `json:"elements_datatypes"`
-	States           map[string]int64 `json:"elements_states"`
-	ElementsDeleted  int64            `json:"elements_deleted"`
-	JobSourceID      any              `json:"job_source_id"`
-	JobSourceType    *string          `json:"job_source_type"`
-	JobStates        any              `json:"job_state_summary"`
-	ContentsURL      string           `json:"contents_url"`
-	CollectionID     string           `json:"collection_id"`
-	StoreTimes       any              `json:"store_times_summary"`
+	Class             string           `json:"model_class,omitempty"`
+	ID                string           `json:"id"`
+	Name              string           `json:"name"`
+	HistoryID         string           `json:"history_id"`
+	HID               int64            `json:"hid"`
+	Deleted           bool             `json:"deleted"`
+	Visible           bool             `json:"visible"`
+	TypeID            string           `json:"type_id,omitempty"`
+	Type              string           `json:"type"`
+	CreateTime        string           `json:"create_time"`
+	UpdateTime        string           `json:"update_time"`
+	URL               string           `json:"url"`
+	Tags              []string         `json:"tags"`
+	ContentType       string           `json:"history_content_type"`
+	CollectionType    string           `json:"collection_type"`
+	PopulatedState    string           `json:"populated_state"`
+	PopulatedMessage  *string          `json:"populated_state_message"`
+	ElementCount      int64            `json:"element_count"`
+	Datatypes         []string         `json:"elements_datatypes"`
+	States            map[string]int64 `json:"elements_states"`
+	ElementsDeleted   int64            `json:"elements_deleted"`
+	JobSourceID       any              `json:"job_source_id"`
+	JobSourceType     *string          `json:"job_source_type"`
+	JobStates         jobStatesJSON    `json:"job_state_summary"`
+	ContentsURL       string           `json:"contents_url"`
+	CollectionID      string           `json:"collection_id"`
+	StoreTimes        any              `json:"store_times_summary,omitempty"`
+	Populated         *bool            `json:"populated,omitempty"`
+	ColumnDefinitions json.RawMessage  `json:"column_definitions,omitempty"`
 }
 
-func (r *Request) hdca(h *store.HDCA, sum store.CollectionSummary, tags []string) hdcaJSON {
-	id, historyID := r.EncodeID(h.ID), r.EncodeID(h.HistoryID)
+// jobStatesJSON counts the jobs that make a collection.
+type jobStatesJSON struct {
+	All         int64 `json:"all_jobs"`
+	New         int64 `json:"new"`
+	Waiting     int64 `json:"waiting"`
+	Running     int64 `json:"running"`
+	Error       int64 `json:"error"`
+	Paused      int64 `json:"paused"`
+	Skipped     int64 `json:"skipped"`
+	Resubmitted int64 `json:"resubmitted"`
+	Queued      int64 `json:"queued"`
+	OK          int64 `json:"ok"`
+	Failed      int64 `json:"failed"`
+	Deleted     int64 `json:"deleted"`
+	Upload      int64 `json:"upload"`
+}
+
+func jobStates(counts map[galaxy.JobState]int64) jobStatesJSON {
+	out := jobStatesJSON{
+		New: counts[galaxy.JobNew], Waiting: counts[galaxy.JobWaiting], Running: counts[galaxy.JobRunning], Error: counts[galaxy.JobError],
+		Paused: counts[galaxy.JobPaused], Skipped: counts[galaxy.JobSkipped], Resubmitted: counts[galaxy.JobResubmitted],
+		Queued: counts[galaxy.JobQueued], OK: counts[galaxy.JobOK], Failed: counts[galaxy.JobFailed], Deleted: counts[galaxy.JobDeleted],
+		Upload: counts[galaxy.JobUpload],
+	}
+	for _, n := range counts {
+		out.All += n
+	}
+	return out
+}
+
+// collections is what is read at once to print many collections.
+type collections struct {
+	sums map[int64]store.CollectionSummary
+	tags map[int64][]string
+	jobs map[int64]map[galaxy.JobState]int64
+}
+
+func (p *Printer) collections(r *Request, ids []int64) (c collections, err error) {
+	if c.sums, err = store.CollectionSummaries(r.Ctx(), p.DB, ids); err != nil {
+		return c, err
+	}
+	if c.tags, err = store.Tags(r.Ctx(), p.DB, store.TagHDCA, ids); err != nil {
+		return c, err
+	}
+	c.jobs, err = store.CollectionJobStates(r.Ctx(), p.DB, ids)
+	return c, err
+}
+
+// hdca prints one collection, in the form of newer lists or of older ones.
+func (r *Request) hdca(h *store.HDCA, c collections, newer bool) hdcaJSON {
+	id, historyID, sum := r.EncodeID(h.ID), r.EncodeID(h.HistoryID), c.sums[h.ID]
 	out := hdcaJSON{
-		Class: "HistoryDatasetCollectionAssociation", ID: id, Name: h.Name, HistoryID: historyID, HID: h.HID, Deleted: h.Deleted,
-		Visible: h.Visible, TypeID: store.ContentCollection + "-" + id, Type: "collection", CreateTime: apiTime(h.CreateTime),
-		UpdateTime: apiTime(h.UpdateTime), URL: "/api/histories/" + historyID + "/contents/dataset_collections/" + id, Tags: tags,
-		ContentType: store.ContentCollection, CollectionType: h.CollectionType, PopulatedState: h.PopulatedState,
-		PopulatedMessage: orNil(h.PopulatedMessage), ElementCount: h.ElementCount, Datatypes: sum.Extensions, States: sum.States,
-		ElementsDeleted: sum.Deleted, ContentsURL: "/api/dataset_collections/" + id + "/contents/" + r.EncodeID(h.CollectionID),
-		CollectionID: r.EncodeID(h.CollectionID), StoreTimes: []any{},
+		ID: id, Name: h.Name, HistoryID: historyID, HID: h.HID, Deleted: h.Deleted, Visible: h.Visible, Type: "collection",
+		URL: "/api/histories/" + historyID + "/contents/dataset_collections/" + id, Tags: c.tags[h.ID], ContentType: store.ContentCollection,
+		CollectionType: h.CollectionType, PopulatedState: h.PopulatedState, PopulatedMessage: orNil(h.PopulatedMessage),
+		ElementCount: h.ElementCount, Datatypes: sum.Extensions, States: sum.States, ElementsDeleted: sum.Deleted,
+		JobStates:    jobStates(c.jobs[h.ID]),
+		ContentsURL:  "/api/dataset_collections/" + id + "/contents/" + r.EncodeID(h.CollectionID),
+		CollectionID: r.EncodeID(h.CollectionID),
+	}
+	if newer {
+		out.TypeID, out.StoreTimes = store.ContentCollection+"-"+id, []any{}
+		out.CreateTime, out.UpdateTime = apiTime(h.CollectionCreated), apiTime(h.CollectionUpdated)
+	} else {
+		populated := h.PopulatedState == "ok"
+		out.Class, out.Populated, out.ColumnDefinitions = "HistoryDatasetCollectionAssociation", &populated, json.RawMessage("null")
+		out.CreateTime, out.UpdateTime = apiTime(h.CreateTime), apiTime(h.UpdateTime)
 	}
 	if out.Tags == nil {
 		out.Tags = []string{}
@@ -111,11 +173,7 @@ func (p *Printer) contents(r *Request, w *jsonWriter, contents []store.Content, 
 		return err
 	}
 	page.typedURLs = how.typedURLs
-	sums, err := store.CollectionSummaries(r.Ctx(), p.DB, hdcas)
-	if err != nil {
-		return err
-	}
-	tags, err := store.Tags(r.Ctx(), p.DB, store.TagHDCA, hdcas)
+	lists, err := p.collections(r, hdcas)
 	if err != nil {
 		return err
 	}
@@ -126,7 +184,7 @@ func (p *Printer) contents(r *Request, w *jsonWriter, contents []store.Content, 
 		if c.HDA != nil {
 			err = page.write(w, c.HDA, how.of(c.HDA))
 		} else {
-			err = w.any(r.hdca(c.HDCA, sums[c.HDCA.ID], tags[c.HDCA.ID]))
+			err = w.any(r.hdca(c.HDCA, lists, how.typedURLs))
 		}
 		if err != nil {
 			return err

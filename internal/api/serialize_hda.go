@@ -196,7 +196,7 @@ func (v *hdaValue) write(w *jsonWriter, key string) error {
 			return nil
 		}
 	case "file_name":
-		if !page.admin && !page.p.ExposePaths {
+		if (!page.admin && !page.p.ExposePaths) || h.Dataset.Purged {
 			return nil
 		}
 	case "metadata":
@@ -266,7 +266,11 @@ func (v *hdaValue) write(w *jsonWriter, key string) error {
 	case "accessible":
 		w.bool(page.readable[h.ID])
 	case "misc_info", "info":
-		w.stringOrNull(strings.TrimSpace(h.Info))
+		if h.Informed {
+			w.string(strings.TrimSpace(h.Info))
+		} else {
+			w.raw("null")
+		}
 	case "misc_blurb", "blurb":
 		w.stringOrNull(h.Blurb)
 	case "file_size", "size":
@@ -416,7 +420,7 @@ func (v *hdaValue) writeMetaFiles(w *jsonWriter) error {
 
 func (v *hdaValue) writeFileName(w *jsonWriter) error {
 	path, err := v.page.p.Objects.Path(dataset.StoreRef(&v.h.Dataset))
-	if err != nil || v.h.Dataset.Purged {
+	if err != nil {
 		w.raw("null")
 		return nil
 	}

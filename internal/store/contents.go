@@ -27,23 +27,27 @@ type HDCA struct {
 	CollectionID           int64
 	Name                   string
 	CreateTime, UpdateTime time.Time
-	Deleted, Visible       bool
-	CollectionType         string
-	PopulatedState         string
-	PopulatedMessage       string
-	ElementCount           int64
+	// CollectionCreated and CollectionUpdated are the times of the collection
+	// itself, which newer lists show.
+	CollectionCreated, CollectionUpdated time.Time
+	Deleted, Visible                     bool
+	CollectionType                       string
+	PopulatedState                       string
+	PopulatedMessage                     string
+	ElementCount                         int64
 	// JobID and ImplicitJobsID name what makes the collection; 0 if nothing.
 	JobID, ImplicitJobsID int64
 }
 
 const hdcaColumns = `h.id, h.history_id, h.hid, h.collection_id, h.name, h.create_time, h.update_time, h.deleted, h.visible,
-	c.collection_type, c.populated_state, c.populated_state_message, c.element_count, h.job_id, h.implicit_collection_jobs_id`
+	c.create_time, c.update_time, c.collection_type, c.populated_state, c.populated_state_message, c.element_count, h.job_id,
+	h.implicit_collection_jobs_id`
 
 const hdcaFrom = ` FROM history_dataset_collection_association h JOIN dataset_collection c ON c.id = h.collection_id`
 
 func scanHDCA(r *Rows) (h HDCA, err error) {
 	return h, r.Scan(&h.ID, &h.HistoryID, &h.HID, &h.CollectionID, &h.Name, &h.CreateTime, &h.UpdateTime, &h.Deleted, &h.Visible,
-		&h.CollectionType, &h.PopulatedState, &h.PopulatedMessage, &h.ElementCount, &h.JobID, &h.ImplicitJobsID)
+		&h.CollectionCreated, &h.CollectionUpdated, &h.CollectionType, &h.PopulatedState, &h.PopulatedMessage, &h.ElementCount, &h.JobID, &h.ImplicitJobsID)
 }
 
 // HDCAs reads collections in histories by their ids. An id that does not exist
@@ -901,7 +905,7 @@ func CopyHDAs(ctx context.Context, tx *Tx, historyID int64, originals []HDA, kee
 		}
 		out[i] = c
 		rows[i] = []any{
-			historyID, c.Dataset.ID, now, now, OrNull(string(c.OwnState)), o.ID, c.Name, OrNull(c.Info), OrNull(c.Blurb), OrNull(c.Peek),
+			historyID, c.Dataset.ID, now, now, OrNull(string(c.OwnState)), o.ID, c.Name, orNullUnless(c.Informed, c.Info), OrNull(c.Blurb), OrNull(c.Peek),
 			OrNull(c.ToolVersion), c.Extension, c.Metadata, c.MetadataDeferred, OrNull(c.Designation), c.Deleted, c.Visible, c.Version, c.HID,
 			c.Purged, cmp.Or(c.ValidatedState, newHDAValidated), OrNull(c.ValidatedMessage),
 		}
@@ -942,6 +946,14 @@ func addDiskUsageOfCopies(ctx context.Context, tx *Tx, target *History, original
 		return err
 	}
 	return addDiskUsage(ctx, tx, map[int64]int64{target.UserID: bytes})
+}
+
+// orNullUnless is the text if it is set, else NULL.
+func orNullUnless(set bool, text string) any {
+	if !set {
+		return OrNull(text)
+	}
+	return text
 }
 
 // HDAIDs lists the datasets of a history that are not purged, in the order of
@@ -1064,6 +1076,37 @@ func Converted(ctx context.Context, q Querier, hdaID int64) (map[string]int64, e
 			return nil, err
 		}
 		out[ext] = id
+	}
+	return out, rows.Err()
+}
+
+// CollectionJobStates counts, by the HDCA and the state, the jobs that make
+// collections. One query.
+func CollectionJobStates(ctx context.Context, q Querier, hdcaIDs []int64) (map[int64]map[galaxy.JobState]int64, error) {
+	if len(hdcaIDs) == 0 {
+		return nil, nil
+	}
+	cond, arg := AnyOf(q, "h.id", hdcaIDs)
+	rows, err := q.Query(ctx, `SELECT id, state, COUNT(*) FROM (
+		SELECT h.id AS id, j.id AS job, j.state AS state FROM history_dataset_collection_association h JOIN job j ON j.id = h.job_id WHERE `+cond+`
+		UNION SELECT h.id, j.id, j.state FROM history_dataset_collection_association h
+		JOIN implicit_collection_jobs_job_association a ON a.implicit_collection_jobs_id = h.implicit_collection_jobs_id
+		JOIN job j ON j.id = a.job_id WHERE `+cond+`) x GROUP BY id, state`, arg, arg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64]map[galaxy.JobState]int64{}
+	for rows.Next() {
+		var id, n int64
+		var state string
+		if err := rows.Scan(&id, &state, &n); err != nil {
+			return nil, err
+		}
+		if out[id] == nil {
+			out[id] = map[galaxy.JobState]int64{}
+		}
+		out[id][galaxy.JobState(state)] = n
 	}
 	return out, rows.Err()
 }

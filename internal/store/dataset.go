@@ -49,8 +49,10 @@ type HDA struct {
 	// Info is what the tool printed, Blurb the one-line summary, Peek the first
 	// lines; each may be empty.
 	Info, Blurb, Peek string
-	ToolVersion       string
-	Extension         string
+	// Informed tells that Info was set, be it to nothing.
+	Informed    bool
+	ToolVersion string
+	Extension   string
 	// Metadata is a JSON object, or nil.
 	Metadata         json.RawMessage
 	MetadataDeferred bool
@@ -384,7 +386,7 @@ func writeFinished(ctx context.Context, tx *Tx, values []finishedJSON) error {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE history_dataset_association SET
-			name = COALESCE(NULLIF(v.name, ''), history_dataset_association.name), info = NULLIF(v.info, ''),
+			name = COALESCE(NULLIF(v.name, ''), history_dataset_association.name), info = v.info,
 			blurb = NULLIF(v.blurb, ''), peek = NULLIF(v.peek, ''),
 			extension = COALESCE(NULLIF(v.ext, ''), extension), metadata = CASE WHEN v.meta = '' THEN metadata ELSE `+meta+` END,
 			tool_version = COALESCE(NULLIF(v.tool, ''), tool_version),
@@ -435,7 +437,7 @@ func SetHDAStates(ctx context.Context, tx *Tx, hdaIDs []int64, state galaxy.Data
 // joined with dataset d.
 const hdaColumns = `h.id, h.history_id, h.hid, h.create_time, h.update_time, h.state,
 	h.copied_from_history_dataset_association_id, h.copied_from_library_dataset_dataset_association_id,
-	h.name, h.info, h.blurb, h.peek, h.tool_version, h.extension, h.metadata, h.metadata_deferred, h.designation,
+	h.name, h.info, h.info IS NOT NULL, h.blurb, h.peek, h.tool_version, h.extension, h.metadata, h.metadata_deferred, h.designation,
 	h.deleted, h.purged, h.visible, h.version, h.validated_state, h.validated_state_message,
 	d.id, d.job_id, d.create_time, d.update_time, d.state, d.deleted, d.purged, d.purgable, d.object_store_id,
 	d.external_filename, d._extra_files_path, d.created_from_basename, d.file_size, d.total_size, d.file_size IS NOT NULL, d.uuid`
@@ -447,7 +449,7 @@ func scanHDA(r *Rows) (h HDA, err error) {
 	var state, dstate string
 	err = r.Scan(&h.ID, &h.HistoryID, &h.HID, &h.CreateTime, &h.UpdateTime, &state,
 		&h.CopiedFromHDA, &h.CopiedFromLDDA,
-		&h.Name, &h.Info, &h.Blurb, &h.Peek, &h.ToolVersion, &h.Extension, &h.Metadata, &h.MetadataDeferred, &h.Designation,
+		&h.Name, &h.Info, &h.Informed, &h.Blurb, &h.Peek, &h.ToolVersion, &h.Extension, &h.Metadata, &h.MetadataDeferred, &h.Designation,
 		&h.Deleted, &h.Purged, &h.Visible, &h.Version, &h.ValidatedState, &h.ValidatedMessage,
 		&d.ID, &d.JobID, &d.CreateTime, &d.UpdateTime, &dstate, &d.Deleted, &d.Purged, &d.Purgable, &d.ObjectStoreID,
 		&d.ExternalFilename, &d.ExtraFilesPath, &d.CreatedFromBasename, &d.FileSize, &d.TotalSize, &d.Sized, &d.UUID)
