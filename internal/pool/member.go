@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,12 +49,19 @@ func Join(ctx context.Context, db *store.DB, opts Options) (*Member, error) {
 	if opts.Lease == 0 {
 		opts.Lease = DefaultLease
 	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("asking for this host's name: %w", err)
 	}
 	m := &Member{db: db, opts: opts, id: store.NewUUID(), host: host, lost: make(chan struct{}), done: make(chan struct{})}
-	m.tags = append([]string{opts.ServerName}, opts.Tags...)
+	for _, tag := range append([]string{opts.ServerName}, opts.Tags...) {
+		if !slices.Contains(m.tags, tag) {
+			m.tags = append(m.tags, tag)
+		}
+	}
 	if err := m.register(ctx); err != nil {
 		return nil, err
 	}
@@ -129,7 +137,9 @@ func (m *Member) Claim(ctx context.Context, n int) (claims []store.Claim, err er
 }
 
 // Adopt takes the unfinished jobs of this server name whose process is gone: a
-// process of this host that no longer runs, or one whose lease has ended.
+// process of this host that no longer runs, or one whose lease has ended. A job
+// that an administrator moved here from another name is taken too, whether its
+// former process lives or not.
 func (m *Member) Adopt(ctx context.Context) (claims []store.Claim, err error) {
 	instances, err := store.Instances(ctx, m.db)
 	if err != nil {
@@ -137,7 +147,7 @@ func (m *Member) Adopt(ctx context.Context) (claims []store.Claim, err error) {
 	}
 	var alive []string
 	for _, in := range instances {
-		if in.Hostname == m.host && !running(in.PID) {
+		if in.ServerName != m.opts.ServerName || in.Hostname == m.host && !running(in.PID) {
 			continue
 		}
 		alive = append(alive, in.ID.Hex())
@@ -150,6 +160,11 @@ func (m *Member) Adopt(ctx context.Context) (claims []store.Claim, err error) {
 		return m.forgetDead(ctx, tx, alive)
 	})
 	return claims, err
+}
+
+// Held lists the jobs that are this instance's by the database's word.
+func (m *Member) Held(ctx context.Context) ([]store.Claim, error) {
+	return store.ClaimsOf(ctx, m.db, m.id, m.opts.ServerName)
 }
 
 // forgetDead removes the rows of this name's instances that live no more.
