@@ -11,10 +11,13 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"orrery/internal/dataset"
+
 	"orrery/internal/datatype"
 	"orrery/internal/galaxy"
 	"orrery/internal/jobdir"
+	"orrery/internal/objectstore"
 	"orrery/internal/runner"
 	"orrery/internal/store"
 	"orrery/internal/tool"
@@ -132,7 +135,7 @@ func (h *Handler) collectOutput(ctx context.Context, p *prepared, o tool.JobInpu
 	if m.Error != "" {
 		out.State, out.Info = galaxy.DatasetError, m.Error
 	}
-	path, err := h.Objects.Path(stored)
+	path, err := h.settle(p, stored, o.Name, out)
 	if err != nil {
 		return err
 	}
@@ -152,6 +155,54 @@ func (h *Handler) collectOutput(ctx context.Context, p *prepared, o tool.JobInpu
 		return nil
 	}
 	return h.describe(path, ext, m.DBKey, hda, out)
+}
+
+// settle makes sure that an output is a file that can be read, whatever the tool
+// has put there: a folder, a pipe, a link into its own folder, or nothing.
+func (h *Handler) settle(p *prepared, stored objectstore.Dataset, name string, out *store.FinishedHDA) (string, error) {
+	path, err := h.Objects.Path(stored)
+	if err != nil || stored.ExternalFilename != "" {
+		return path, err
+	}
+	link, err := os.Lstat(path)
+	if err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		// A link to an input stays, as in Galaxy; one into the job's folder would
+		// lead nowhere as soon as that is removed.
+		target, lerr := filepath.EvalSymlinks(path)
+		if lerr == nil && within(p.dir.Path, target) {
+			if info, serr := os.Lstat(target); serr == nil && info.Mode().IsRegular() {
+				return path, h.Objects.Put(stored, target)
+			}
+		}
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.Mode().IsRegular():
+		if info.Mode().Perm()&0o400 == 0 {
+			err = os.Chmod(path, info.Mode().Perm()|0o600)
+		}
+		return path, err
+	case err == nil:
+		out.State, out.Info = galaxy.DatasetError, "The tool's output "+name+" is not a file."
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ELOOP):
+		return path, err
+	}
+	if link != nil {
+		if err := os.RemoveAll(path); err != nil {
+			return path, err
+		}
+	}
+	return h.Objects.Create(stored)
+}
+
+// within tells whether a path without links lies in a folder.
+func within(folder, path string) bool {
+	root, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(root, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // describe sets an output's metadata, peek and summary.
@@ -200,15 +251,11 @@ func (h *Handler) takeFromWorkDir(p *prepared, pattern string, hda *store.HDA, o
 	if err != nil {
 		return err
 	}
-	root, err := filepath.EvalSymlinks(p.dir.Path)
-	if err != nil {
-		return err
-	}
-	if rel, err := filepath.Rel(root, src); err != nil || !filepath.IsLocal(rel) {
+	if !within(p.dir.Path, src) {
 		out.State, out.Info = galaxy.DatasetError, "The tool's output "+pattern+" leads out of its working folder."
 		return nil
 	}
-	info, err := os.Stat(src)
+	info, err := os.Lstat(src)
 	if err != nil {
 		return err
 	}

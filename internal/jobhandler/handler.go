@@ -103,6 +103,7 @@ func (h *Handler) Run(ctx context.Context) error {
 		case <-canceled:
 			h.stopDeleted(ctx)
 		case <-tick.C:
+			h.resume(ctx)
 			h.adopt(ctx)
 			h.stopDeleted(ctx)
 		}
@@ -147,6 +148,31 @@ func (h *Handler) adopt(ctx context.Context) {
 	}
 }
 
+// resume takes up the jobs of this process that no goroutine handles: those that
+// the database could not serve for a while.
+func (h *Handler) resume(ctx context.Context) {
+	h.mu.Lock()
+	handled := make(map[int64]bool, len(h.active))
+	for id := range h.active {
+		handled[id] = true
+	}
+	h.mu.Unlock()
+	// Read after that: jobs are begun by this goroutine alone, so what is held and
+	// was not handled is nobody's.
+	claims, err := h.Member.Held(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			h.Log.Error("looking for jobs to go on with failed", "error", err)
+		}
+		return
+	}
+	for _, c := range claims {
+		if !handled[c.JobID] {
+			h.start(ctx, c, true)
+		}
+	}
+}
+
 // start sees one job through in a goroutine of its own. A panic fails that job
 // alone.
 func (h *Handler) start(ctx context.Context, c store.Claim, adopted bool) {
@@ -174,11 +200,25 @@ func (h *Handler) start(ctx context.Context, c store.Claim, adopted bool) {
 		defer func() {
 			if p := recover(); p != nil {
 				h.Log.Error("a job made the handler panic", "job", c.JobID, "panic", p, "stack", string(debug.Stack()))
+				h.abandon(ctx, a)
 				h.fail(ctx, c, "The server failed while it handled this job; its log says more.", nil)
 			}
 		}()
 		h.run(ctx, a, adopted)
 	})
+}
+
+// abandon stops the process of a job that cannot be handled further.
+func (h *Handler) abandon(ctx context.Context, a *active) {
+	h.mu.Lock()
+	stop := a.stop
+	h.mu.Unlock()
+	if stop == nil {
+		return
+	}
+	if err := stop(ctx); err != nil {
+		h.Log.Error("stopping a failed job failed", "job", a.claim.JobID, "error", err)
+	}
 }
 
 // stopDeleted stops the jobs that people ended.

@@ -78,7 +78,10 @@ func (h *Handler) run(ctx context.Context, a *active, adopted bool) {
 	case errors.Is(err, store.ErrClaimLost):
 		h.Log.Info("a job was moved to another handler", "job", c.JobID)
 	case ctx.Err() != nil: // this handler stops; the job stays its name's
+	case store.Outage(err):
+		h.Log.Warn("the database does not serve; the job is taken up again later", "job", c.JobID, "error", err)
 	default:
+		h.abandon(ctx, a)
 		var message *galaxy.Error
 		var eval *tool.EvalError
 		switch {
@@ -100,9 +103,21 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 		return err
 	}
 	run := runner.Job{Dir: p.dir, Attempt: c.Attempt, Params: h.DestinationParams}
+	begun := adopted && p.dir.Started(c.Attempt)
+	switch {
+	case p.job.Handler != h.Member.ServerName():
+		return store.ErrClaimLost
+	case p.job.State == galaxy.JobDeleting && begun:
+		return h.stopAndFinish(ctx, a, p, run, p.job.ExternalID)
+	case p.job.State == galaxy.JobDeleting:
+		return h.finish(ctx, c, p, store.Finished{State: galaxy.JobDeleted})
+	case p.job.State.Terminal():
+		return errSettled
+	}
 	var external string
-	if adopted && p.dir.Started(c.Attempt) {
+	if begun {
 		external = p.job.ExternalID
+		h.stoppable(a, run, external)
 		if p.job.State != galaxy.JobRunning {
 			// The earlier process died between handing the job over and saying so.
 			ev, err := h.evaluate(ctx, p)
@@ -111,12 +126,19 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 			}
 			external = fmt.Sprint(p.dir.RunPID(c.Attempt))
 			if err := h.started(ctx, c, ev.Command, external); err != nil {
-				return err
+				return h.notStarted(ctx, a, p, run, external, err)
 			}
 		}
 	} else {
 		if err := h.ready(ctx, c, p); err != nil {
 			return err
+		}
+		if !adopted {
+			// What another server left under this number, whose database is gone,
+			// would be taken for this job's outcome.
+			if err := p.dir.Remove(); err != nil {
+				return err
+			}
 		}
 		ev, err := h.write(ctx, c, p)
 		if err != nil {
@@ -131,12 +153,12 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 		if external, err = h.Runner.Submit(ctx, run); err != nil {
 			return err
 		}
+		h.stoppable(a, run, external)
 		if err := h.started(ctx, c, ev.Command, external); err != nil {
 			return h.notStarted(ctx, a, p, run, external, err)
 		}
 	}
 	h.mu.Lock()
-	a.stop = func(ctx context.Context) error { return h.Runner.Stop(ctx, run, external) }
 	deleting := a.deleting
 	h.mu.Unlock()
 	if deleting {
@@ -155,12 +177,25 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 	return h.finish(ctx, c, p, outcome)
 }
 
+// stoppable tells how to end a job that was handed over.
+func (h *Handler) stoppable(a *active, run runner.Job, external string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a.stop = func(ctx context.Context) error { return h.Runner.Stop(ctx, run, external) }
+}
+
 // notStarted deals with a job whose start could not be written down although it
 // was handed over. One that a person has ended meanwhile is stopped.
 func (h *Handler) notStarted(ctx context.Context, a *active, p *prepared, run runner.Job, external string, err error) error {
 	if galaxy.KindOf(err) != galaxy.Conflict {
 		return err
 	}
+	return h.stopAndFinish(ctx, a, p, run, external)
+}
+
+// stopAndFinish ends a job that a person gave up, and waits until it has ended,
+// so that nothing writes into its folder any more.
+func (h *Handler) stopAndFinish(ctx context.Context, a *active, p *prepared, run runner.Job, external string) error {
 	if err := h.Runner.Stop(ctx, run, external); err != nil {
 		return err
 	}
@@ -224,6 +259,9 @@ func (h *Handler) prepare(ctx context.Context, c store.Claim) (*prepared, error)
 		p.inputs = append(p.inputs, tool.JobInput{Name: i.Name, Dataset: infos[i.HDA]})
 	}
 	for _, o := range out {
+		if infos[o.HDA] == nil {
+			return nil, galaxy.Errorf(galaxy.Invalid, "The output %s of this job is not in the database any more", o.Name)
+		}
 		p.outputs = append(p.outputs, tool.JobInput{Name: o.Name, Dataset: infos[o.HDA]})
 	}
 	if inner, ok := h.Internal[p.job.ToolID]; ok {
