@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Dir is the folder of one job, laid out as Galaxy's: working/ is where the
@@ -154,10 +156,11 @@ func (d Dir) ReadOutcome(attempt int) (Outcome, error) {
 }
 
 // ReadBounded reads at most limit bytes of a file: its beginning and, when it
-// is longer, its end. A missing file is empty.
+// is longer, its end. A missing file is empty, and so is what is no file: a tool
+// may have put a folder or a pipe there.
 func ReadBounded(path string, limit int) (string, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ELOOP) {
 		return "", nil
 	}
 	if err != nil {
@@ -167,6 +170,9 @@ func ReadBounded(path string, limit int) (string, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", nil
 	}
 	if info.Size() <= int64(limit) {
 		text, err := io.ReadAll(io.LimitReader(f, int64(limit)))
