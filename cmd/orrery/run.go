@@ -58,7 +58,7 @@ func runServer(args []string) error {
 	for _, w := range warnings {
 		log.Warn(w)
 	}
-	sockets, err := listenFor(plan)
+	sockets, err := listenFor(cfg, plan)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func runServer(args []string) error {
 }
 
 // listenFor opens each group's addresses once.
-func listenFor(plan []supervisor.Planned) (map[string][]*listen.Socket, error) {
+func listenFor(cfg *config.Config, plan []supervisor.Planned) (map[string][]*listen.Socket, error) {
 	sockets := map[string][]*listen.Socket{}
 	for _, p := range plan {
 		if p.Kind != supervisor.Web || sockets[p.Group] != nil {
@@ -97,11 +97,23 @@ func listenFor(plan []supervisor.Planned) (map[string][]*listen.Socket, error) {
 		}
 		opened, err := listen.OpenAll(p.Binds)
 		if err != nil {
-			return nil, err
+			return nil, bindError(cfg, p.Group, err)
 		}
 		sockets[p.Group] = opened
 	}
 	return sockets, nil
+}
+
+// bindError says where a group's addresses are set, or could be.
+func bindError(cfg *config.Config, group string, err error) error {
+	if i, aerr := strconv.Atoi(group); aerr == nil && i < len(cfg.Gravity.Gunicorn) && cfg.Gravity.Gunicorn[i].BindAt != "" {
+		return fmt.Errorf("%s: %w", cfg.Gravity.Gunicorn[i].BindAt, err)
+	}
+	file := cfg.Path
+	if file == "" {
+		file = "config/galaxy.yml"
+	}
+	return fmt.Errorf("%w (in %s that is gravity: gunicorn: bind)", err, file)
 }
 
 // specsOf says how each planned process is started.

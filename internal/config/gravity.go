@@ -32,7 +32,9 @@ type Gravity struct {
 type Gunicorn struct {
 	// Binds are the addresses to listen on: HOST, HOST:PORT, unix:PATH, a path or fd://N. The first is `bind`, the
 	// others come from --bind in extra_args.
-	Binds             []string
+	Binds []string
+	// BindAt is where the file says so, as FILE:LINE:COLUMN, for messages about the addresses; "" when it does not.
+	BindAt            string
 	Workers           int
 	WorkersSet        bool
 	Timeout           int // seconds a request may be silent; 0 is no limit
@@ -216,6 +218,9 @@ func (in gravityReader) gunicorn(n *node) (g Gunicorn, enabled bool) {
 		return g, true
 	}
 	in.keys(n, "gravity: gunicorn", gunicornKeys)
+	if bind := n.get("bind"); !bind.isNull() {
+		g.BindAt = fmt.Sprintf("%s:%d:%d", bind.file, bind.line, bind.column)
+	}
 	g.Binds[0] = in.text(n.get("bind"), "bind", g.Binds[0])
 	g.WorkersSet = !n.get("workers").isNull()
 	g.Workers = in.count(n.get("workers"), "workers", g.Workers, 1, maxProcesses)
