@@ -127,6 +127,11 @@ func open(ctx context.Context, f *processFlags) (p *process, err error) {
 		return p, err
 	}
 	p.closers = append(p.closers, p.log.Close)
+	profiles, err := telemetry.ServeProfiles(os.Getenv(telemetry.ProfileVariable), f.serverName)
+	if err != nil {
+		return p, err
+	}
+	p.closers = append(p.closers, profiles)
 	for _, name := range f.pools {
 		f.tags = append(f.tags, p.cfg.Jobs.TagsOf("", []string{name})...)
 	}

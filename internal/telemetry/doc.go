@@ -2,5 +2,5 @@
 // the memory that its processes use.
 //
 // It may import internal/galaxy and nothing else of ours. Begin reading at [Open] in log.go; line.go renders one line,
-// memory.go reads /proc.
+// memory.go reads /proc, profile.go offers Go's profiles to developers.
 package telemetry
