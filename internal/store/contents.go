@@ -813,23 +813,23 @@ func PurgeHDAs(ctx context.Context, tx *Tx, ids []int64) ([]Dataset, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	// Of two who purge the same at once, only one gets the rows back and books
+	// their sizes.
+	cond, arg := AnyOf(tx, "id", ids)
+	ids, err := Column[int64](ctx, tx, `UPDATE history_dataset_association SET deleted = ?, purged = ?, update_time = ? WHERE `+cond+`
+		AND COALESCE(purged, FALSE) = FALSE RETURNING id`, true, true, tx.Now(), arg)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
 	type item struct{ dataset, user, size int64 }
-	cond, arg := AnyOf(tx, "h.id", ids)
+	cond, arg = AnyOf(tx, "h.id", ids)
 	items, err := Collect(ctx, tx, func(r *Rows) (i item, err error) { return i, r.Scan(&i.dataset, &i.user, &i.size) },
 		`SELECT DISTINCT d.id, hi.user_id, COALESCE(d.total_size, d.file_size, 0)`+hdaFrom+`
 		LEFT JOIN history hi ON hi.id = h.history_id
-		WHERE `+cond+` AND h.purged = FALSE AND d.purged = FALSE
+		WHERE `+cond+` AND d.purged = FALSE
 		AND NOT EXISTS (SELECT 1 FROM library_dataset_dataset_association l WHERE l.dataset_id = d.id)`, arg)
-	if err != nil {
+	if err != nil || len(items) == 0 {
 		return nil, err
-	}
-	cond, arg = AnyOf(tx, "id", ids)
-	if _, err := tx.Exec(ctx, `UPDATE history_dataset_association SET deleted = ?, purged = ?, update_time = ? WHERE `+cond,
-		true, true, tx.Now(), arg); err != nil {
-		return nil, err
-	}
-	if len(items) == 0 {
-		return nil, nil
 	}
 	datasets := make([]int64, len(items))
 	for i, it := range items {
