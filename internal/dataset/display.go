@@ -356,7 +356,7 @@ func disposition(target string) string {
 		}
 		utf8.WriteString(piece)
 	}
-	return `attachment; filename="` + ascii + ext + `"; filename*=UTF-8''` + utf8.String() + ext
+	return `attachment; filename="` + ascii + ext + `"; filename*=UTF-8''` + utf8.String() + url.QueryEscape(ext)
 }
 
 func keep(s string) string {

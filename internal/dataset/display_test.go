@@ -56,7 +56,7 @@ func TestMutable(t *testing.T) {
 }
 
 func FuzzDisposition(f *testing.F) {
-	for _, s := range []string{"a.txt", "", ".", "é\x00\"", strings.Repeat("x", 300), "a.\r\n"} {
+	for _, s := range []string{"a.txt", "", ".", "0.0(0000", "é\x00\"", strings.Repeat("x", 300), "a.\r\n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
