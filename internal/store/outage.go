@@ -30,7 +30,7 @@ func Outage(err error) bool {
 		return false
 	}
 	var connecting *pgconn.ConnectError
-	var network net.Error
+	var network *net.OpError // not net.Error, which every error of the file system is too
 	return errors.As(err, &connecting) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		pgconn.SafeToRetry(err) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF)
 }
