@@ -70,5 +70,7 @@ var shared = []string{
 	// Claims look for new jobs of a handler in order; without this a claim reads
 	// past every finished job.
 	`CREATE INDEX IF NOT EXISTS orrery_job_new ON job (handler, id) WHERE state = 'new'`,
+	// A page of a history's contents is read in the order of its numbers.
+	`CREATE INDEX IF NOT EXISTS orrery_hda_history_hid ON history_dataset_association (history_id, hid, id)`,
 	`CREATE INDEX IF NOT EXISTS orrery_job_active ON job (handler, id) WHERE state IN ('queued', 'running')`,
 }
