@@ -72,10 +72,16 @@ func (u *Uploads) readFields(r *Request) (fields, error) {
 	return f, r.JSON(&f)
 }
 
+// maxParts bounds the fields and files of one form.
+const maxParts = 10000
+
 func (u *Uploads) readForm(r *Request, boundary string, f fields) error {
+	if r.Actor.UserID() == 0 && r.Actor.SessionID == 0 {
+		return galaxy.Errorf(galaxy.Unauthenticated, "Log in to upload files")
+	}
 	form := multipart.NewReader(r.Body, boundary)
 	budget := r.router.MaxBody
-	for {
+	for parts := 0; ; parts++ {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -83,13 +89,16 @@ func (u *Uploads) readForm(r *Request, boundary string, f fields) error {
 		if err != nil {
 			return badRequest("The upload was cut off or is malformed: %v", err)
 		}
+		if parts == maxParts {
+			return galaxy.Errorf(galaxy.TooLarge, "A form can have at most %d fields", maxParts)
+		}
 		name := part.FormName()
 		if part.FileName() == "" {
 			text, err := io.ReadAll(io.LimitReader(part, budget+1))
 			if err != nil {
 				return badRequest("The upload was cut off: %v", err)
 			}
-			if budget -= int64(len(text)); budget < 0 {
+			if budget -= int64(len(name) + len(text)); budget < 0 {
 				return galaxy.Errorf(galaxy.TooLarge, "The fields of this form are too large")
 			}
 			if f[name], err = json.Marshal(string(text)); err != nil {
@@ -111,7 +120,7 @@ func (u *Uploads) readForm(r *Request, boundary string, f fields) error {
 func (u *Uploads) keep(r *Request, part io.Reader) (string, error) {
 	tmp, err := os.CreateTemp(u.Service.Tus.Dir(), "form-*")
 	if err != nil {
-		return "", err
+		return "", upload.ExplainLocal(err)
 	}
 	defer func() {
 		_ = tmp.Close()
@@ -122,6 +131,10 @@ func (u *Uploads) keep(r *Request, part io.Reader) (string, error) {
 		limited = io.LimitReader(part, u.Service.MaxBytes+1)
 	}
 	n, err := io.Copy(tmp, limited)
+	var disk *os.PathError
+	if errors.As(err, &disk) {
+		return "", upload.ExplainLocal(err)
+	}
 	if err != nil {
 		return "", badRequest("The upload was cut off: %v", err)
 	}

@@ -100,7 +100,7 @@ func (f *fetcher) item(ctx context.Context, it *Item) Result {
 		err = f.place(it, file, ours, &r)
 	}
 	if err != nil {
-		r.Error = explainLocal(err).Error()
+		r.Error = ExplainLocal(err).Error()
 		if r.Ext == "auto" {
 			r.Ext = "data"
 		}
@@ -113,13 +113,14 @@ func (f *fetcher) item(ctx context.Context, it *Item) Result {
 	return r
 }
 
-// explainLocal says in a person's words that the server has no room.
-func explainLocal(err error) error {
+// ExplainLocal says in a person's words that the server has no room, as an error
+// of kind galaxy.InsufficientStorage; other errors stay as they are.
+func ExplainLocal(err error) error {
 	switch {
 	case errors.Is(err, unix.ENOSPC):
-		return errors.New("the server's disk is full, so the data could not be stored; tell its administrator, then try again")
+		return galaxy.Errorf(galaxy.InsufficientStorage, "the server's disk is full, so the data could not be stored; tell its administrator, then try again")
 	case errors.Is(err, unix.EDQUOT):
-		return errors.New("the server's disk quota is used up, so the data could not be stored; tell its administrator, then try again")
+		return galaxy.Errorf(galaxy.InsufficientStorage, "the server's disk quota is used up, so the data could not be stored; tell its administrator, then try again")
 	}
 	return err
 }
@@ -146,6 +147,12 @@ func (f *fetcher) obtain(ctx context.Context, it *Item) (path string, ours bool,
 		}
 		return path, true, nil
 	case "path":
+		// A pipe would hold the job up, and a device never end.
+		if info, err := os.Stat(it.Path); err != nil {
+			return "", false, err
+		} else if !info.Mode().IsRegular() {
+			return "", false, fmt.Errorf("%s is not a file", it.Path)
+		}
 		return it.Path, false, nil
 	}
 	return "", false, fmt.Errorf("unknown source %q", it.Src)

@@ -144,8 +144,11 @@ func ParseTargets(text json.RawMessage, files []File, autoDecompress bool) ([]El
 	return out, nil
 }
 
+// given tells whether a field was sent with a value other than null.
+func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+
 func (raw rawElement) element(decompress bool) (Element, error) {
-	if len(raw.Elements) > 0 || len(raw.Composite) > 0 {
+	if given(raw.Elements) || given(raw.Composite) {
 		return Element{}, galaxy.Errorf(galaxy.NotImplemented, "This server cannot upload nested or composite datasets yet; upload their files one by one")
 	}
 	if raw.Deferred {

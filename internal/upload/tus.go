@@ -62,6 +62,8 @@ func NewTus(o TusOptions) (*Tus, error) {
 	composer := tus.NewStoreComposer()
 	filestore.New(o.Dir).UseIn(composer)
 	filelocker.New(o.Dir).UseIn(composer)
+	// Joining uploads would read other people's by their ids.
+	composer.UsesConcater = false
 	h, err := tus.NewHandler(tus.Config{
 		StoreComposer: composer, BasePath: o.Prefix + Endpoint, MaxSize: o.MaxBytes, RespectForwardedHeaders: true,
 		DisableDownload: true, Cors: &tus.CorsConfig{Disable: true}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -95,7 +97,9 @@ func (t *Tus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			err = galaxy.Errorf(galaxy.Unauthenticated, "Log in to upload files")
 		}
 		if err == nil {
-			if id := strings.TrimPrefix(r.URL.Path, Endpoint); id != "" && id != r.URL.Path && r.Method != http.MethodPost {
+			if id := strings.TrimPrefix(r.URL.Path, Endpoint); id != "" && id != r.URL.Path {
+				// Whatever the method: a POST may be any other by its header
+				// X-HTTP-Method-Override.
 				_, err = t.find(a, id)
 			}
 		}
@@ -183,7 +187,7 @@ func (t *Tus) Keep(a *galaxy.Actor, data []byte) (string, error) {
 	path := filepath.Join(t.dir, id)
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		_ = os.Remove(path)
-		return "", explainLocal(err)
+		return "", ExplainLocal(err)
 	}
 	return id, t.mark(a, id, int64(len(data)))
 }
@@ -197,7 +201,7 @@ func (t *Tus) Adopt(a *galaxy.Actor, from *os.File) (string, error) {
 	}
 	id := strings.ToLower(rand.Text())
 	if err := move(from.Name(), filepath.Join(t.dir, id)); err != nil {
-		return "", explainLocal(err)
+		return "", ExplainLocal(err)
 	}
 	return id, t.mark(a, id, stat.Size())
 }
