@@ -37,7 +37,7 @@ type Details struct {
 }
 
 // Get reads a job that the actor may see: its owner, an administrator, or who
-// may see one of its outputs.
+// may see all of its outputs.
 func (s *Service) Get(ctx context.Context, a *galaxy.Actor, id int64) (*store.Job, error) {
 	j, err := store.JobByID(ctx, s.DB, id)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Service) Get(ctx context.Context, a *galaxy.Actor, id int64) (*store.Jo
 	if err != nil {
 		return nil, err
 	}
-	if len(visible) == 0 {
+	if len(visible) == 0 || len(visible) < len(outputs) {
 		return nil, galaxy.Errorf(galaxy.Forbidden, "Job not accessible by user.")
 	}
 	return j, nil
