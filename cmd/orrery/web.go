@@ -157,7 +157,7 @@ func (p *process) site(ctx context.Context) (*web.Site, error) {
 	for _, resource := range []interface{ Register(*api.Router) }{
 		sessions, users, api.NewRoles(p.users),
 		&api.Histories{Service: histories, Printer: printer},
-		&api.Datasets{Service: datasets, Printer: printer},
+		&api.Datasets{Service: datasets, Printer: printer, Builds: p.builds},
 		&api.Catalogue{Configuration: answers, Datatypes: p.types, Builds: p.builds, Toolbox: p.toolbox},
 		&api.Tools{Toolbox: p.toolbox, Jobs: p.jobs, Datatypes: p.types, Uploads: uploads},
 		uploads,

@@ -10,6 +10,7 @@ import (
 
 	"orrery/internal/access"
 	"orrery/internal/dataset"
+	"orrery/internal/datatype"
 	"orrery/internal/galaxy"
 	"orrery/internal/store"
 )
@@ -21,6 +22,8 @@ type Datasets struct {
 	// StoreName and StoreDescription are shown as where a dataset is kept;
 	// empty when the administrator gave none.
 	StoreName, StoreDescription string
+	// Builds are the genome builds that a dataset may be said to be of.
+	Builds []datatype.Build
 }
 
 // Register adds the routes.
@@ -41,6 +44,8 @@ func (d *Datasets) Register(rt *Router) {
 	rt.Handle("GET /api/datasets/{id}/extra_files/raw/{filename...}", d.extraFile)
 	rt.Handle("GET /api/datasets/{id}/metadata_file", d.metadataFile)
 	rt.Handle("PUT /api/datasets/{id}/object_store_id", d.setObjectStore)
+	rt.Handle("GET /dataset/display", d.oldDisplay)
+	d.registerEdit(rt)
 	rt.Handle("GET /datasets/{id}/display", func(r *Request) (any, error) { return d.display(r, "id", r.Param("filename")) })
 	rt.Handle("GET /datasets/{id}/display/{filename...}", func(r *Request) (any, error) { return d.display(r, "id", r.PathValue("filename")) })
 }

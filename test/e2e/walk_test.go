@@ -131,12 +131,27 @@ func (w *walk) logOutAndIn() {
 	w.Screenshot("logged in")
 }
 
+// uploadRow is the only row of the upload dialogue, which goes on counting after it was emptied.
+const uploadRow = `[id^="upload-row-"]`
+
+// openUpload opens the upload dialogue, and empties it of what was uploaded before.
+func (w *walk) openUpload() {
+	w.t.Helper()
+	w.Click("#activity-upload")
+	w.See("#regular #btn-new")
+	w.Quiet() // until it has the lists it shows, it forgets what was added
+	if w.last > 0 {
+		w.Click("#regular #btn-reset")
+		w.Gone(uploadRow)
+	}
+}
+
 // paste types into the upload dialogue's text field and starts the upload.
 func (w *walk) paste(text string) {
 	w.t.Helper()
-	w.Click("#activity-upload")
-	w.Click("#btn-new")
-	w.Click("#upload-row-0 .upload-text-content")
+	w.openUpload()
+	w.Click("#regular #btn-new")
+	w.Click(uploadRow + " .upload-text-content")
 	// Typing a tab would leave the field; the clipboard does not.
 	w.Do("paste the text", testenv.Patience, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(
 		`document.execCommand("insertText", false, %q)`, text)))
@@ -170,10 +185,10 @@ func (w *walk) uploadByFile() {
 	if err := os.WriteFile(file, []byte(chosen), 0o644); err != nil {
 		w.t.Fatal(err)
 	}
-	w.Click("#activity-upload")
+	w.openUpload()
 	w.See("#btn-local")
 	w.Do("choose a file", testenv.Patience, chromedp.SetUploadFiles(chromedp.CSS(`#regular input[type="file"]`), []string{file}))
-	w.See("#upload-row-0")
+	w.See(uploadRow)
 	w.upload()
 	w.See(item(w.last, "ok") + " has words of a file.txt")
 	w.expand(w.last)
