@@ -25,14 +25,14 @@ var mayImport = map[string][]string{
 	"user":    {"galaxy", "store", "access"},
 	"dataset": {"galaxy", "store", "access", "datatype", "objectstore"},
 	"history": {"galaxy", "store", "access", "dataset"},
-	"job":     {"galaxy", "store", "access", "tool", "objectstore", "wake"},
+	"job":     {"galaxy", "store", "access", "dataset", "tool", "objectstore", "wake"},
 	"upload":  {"galaxy", "store", "access", "job", "jobdir", "jobhandler", "tool", "datatype"},
 
 	// The life of a job.
 	"pool":         {"galaxy", "config", "store", "wake"},
 	"runner":       {"galaxy", "jobdir"},
 	"runner/local": {"galaxy", "jobdir", "runner"},
-	"jobhandler": {"galaxy", "store", "wake", "job", "pool", "runner", "jobdir", "tool", "datatype",
+	"jobhandler": {"galaxy", "store", "wake", "job", "dataset", "pool", "runner", "jobdir", "tool", "datatype",
 		"objectstore"},
 
 	// HTTP.
@@ -54,7 +54,8 @@ var forTests = []string{"testenv", "store/storetest"}
 
 // testsAlso are further packages that a package's tests need to set their stage.
 var testsAlso = map[string][]string{
-	"web": {"store"},
+	"web":        {"store"},
+	"jobhandler": {"runner/local"},
 }
 
 // onlyIn says which packages, tests apart, may import a package of the standard library or of another module: what one
@@ -63,13 +64,13 @@ var onlyIn = map[string][]string{
 	// Every query is in store; wake has one connection for LISTEN and NOTIFY.
 	"database/sql":         {"store"},
 	"modernc.org/sqlite":   {"store"},
-	"github.com/jackc/pgx": {"store", "wake", "testenv"},
+	"github.com/jackc/pgx": {"store", "wake", "testenv", "bench"},
 	// Passwords and encoded ids are made in one place, HTML is cleaned in one, resumable uploads come in by one.
 	"golang.org/x/crypto":     {"galaxy"},
 	"github.com/microcosm-cc": {"dataset"},
 	"github.com/tus/tusd":     {"upload"},
 	// Whoever wants to run a program goes through a runner; the supervisor starts this same program again.
-	"os/exec": {"runner/local", "testenv"},
+	"os/exec": {"runner/local", "testenv", "bench"},
 	// Tests only.
 	"testing":             {"testenv", "store/storetest"},
 	"github.com/chromedp": {"testenv"},
