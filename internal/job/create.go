@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"sync"
 
 	"orrery/internal/access"
 	"orrery/internal/galaxy"
@@ -37,6 +38,9 @@ type Service struct {
 	Quota func(ctx context.Context, a *galaxy.Actor) error
 	// BaseURL is the server's address, for parameters that need it.
 	BaseURL string
+
+	grouping sync.Once
+	group    *store.Group[*creation]
 }
 
 // datasets finds datasets on somebody's behalf.
@@ -149,23 +153,14 @@ func (s *Service) Create(ctx context.Context, a *galaxy.Actor, history *store.Hi
 		n.Outputs = append(n.Outputs, hda)
 		n.OutputNames = append(n.OutputNames, out.Name)
 	}
-	created := &Created{Names: n.OutputNames}
-	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		permissions, err := store.DerivePermissions(ctx, tx, history.ID, inputs)
-		if err != nil {
-			return err
-		}
-		for i := range n.Outputs {
-			n.Outputs[i].Permissions = permissions
-		}
-		created.Job, created.Outputs, err = store.CreateJob(ctx, tx, n)
-		tx.AfterCommit(func() { s.Wake.Wake(NewTopic) })
-		return err
-	})
+	permissions, err := store.DerivePermissions(ctx, s.DB, history.ID, inputs)
 	if err != nil {
 		return nil, err
 	}
-	return created, nil
+	for i := range n.Outputs {
+		n.Outputs[i].Permissions = permissions
+	}
+	return s.Submit(ctx, n)
 }
 
 // Submit makes a job of rows that are already decided: what uploads need, whose
@@ -174,16 +169,39 @@ func (s *Service) Submit(ctx context.Context, n store.NewJob) (*Created, error) 
 	if n.Handler == "" {
 		n.Handler = s.Assign(n.ToolID)
 	}
-	created := &Created{Names: n.OutputNames}
-	err := s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created.Job, created.Outputs, err = store.CreateJob(ctx, tx, n)
-		tx.AfterCommit(func() { s.Wake.Wake(NewTopic) })
-		return err
-	})
-	if err != nil {
+	c := &creation{NewJob: n}
+	if err := s.creations().Write(ctx, c); err != nil {
 		return nil, err
 	}
-	return created, nil
+	return &c.made, nil
+}
+
+// creation is a job on its way into the database.
+type creation struct {
+	store.NewJob
+	made Created
+}
+
+// creations lets jobs that are submitted at the same time share a transaction.
+func (s *Service) creations() *store.Group[*creation] {
+	s.grouping.Do(func() {
+		s.group = &store.Group[*creation]{DB: s.DB, Run: func(ctx context.Context, tx *store.Tx, items []*creation) error {
+			news := make([]store.NewJob, len(items))
+			for i, c := range items {
+				news[i] = c.NewJob
+			}
+			jobs, outputs, err := store.CreateJobs(ctx, tx, news)
+			if err != nil {
+				return err
+			}
+			for i, c := range items {
+				c.made = Created{Job: jobs[i], Outputs: outputs[i], Names: c.OutputNames}
+			}
+			tx.AfterCommit(func() { s.Wake.Wake(NewTopic) })
+			return nil
+		}}
+	})
+	return s.group
 }
 
 // Emails gives the owners' addresses of jobs by user id, when they are wanted.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -122,23 +123,35 @@ const (
 )
 
 // CreateHDAs adds datasets to a history, in the order given, with the next
-// numbers of the history (hid) and its default permissions. It takes four
+// numbers of the history (hid) and its default permissions. It takes few
 // statements whatever the number of datasets, and locks the history's row until
 // the transaction ends. A history that does not exist is an error of kind
 // galaxy.NotFound.
 func CreateHDAs(ctx context.Context, tx *Tx, historyID int64, items []NewHDA) ([]HDA, error) {
+	placed := make([]placedHDA, len(items))
+	for i, n := range items {
+		placed[i] = placedHDA{NewHDA: n, history: historyID}
+	}
+	return createHDAs(ctx, tx, placed)
+}
+
+// placedHDA is a dataset to be made in some history.
+type placedHDA struct {
+	NewHDA
+	history int64
+}
+
+// createHDAs is CreateHDAs for several histories at once. The histories are
+// locked last, since others wait for them.
+func createHDAs(ctx context.Context, tx *Tx, items []placedHDA) ([]HDA, error) {
 	if len(items) == 0 {
 		return nil, nil
-	}
-	first, err := nextHIDs(ctx, tx, historyID, len(items))
-	if err != nil {
-		return nil, err
 	}
 	now := tx.Now()
 	out := make([]HDA, len(items))
 	datasets := make([][]any, len(items))
-	for i, n := range items {
-		out[i] = n.row(historyID, first+int64(i), now)
+	for i := range items {
+		out[i] = items[i].row(items[i].history, now)
 		d := &out[i].Dataset
 		datasets[i] = []any{
 			OrNull(d.JobID), now, now, string(d.State), false, false, true, OrNull(d.ObjectStoreID),
@@ -152,12 +165,20 @@ func CreateHDAs(ctx context.Context, tx *Tx, historyID int64, items []NewHDA) ([
 	if err != nil {
 		return nil, err
 	}
+	for i := range out {
+		out[i].Dataset.ID = ids[i]
+	}
+	if err := insertNewPermissions(ctx, tx, items, out); err != nil {
+		return nil, err
+	}
+	if err := numberHDAs(ctx, tx, out); err != nil {
+		return nil, err
+	}
 	hdas := make([][]any, len(items))
 	for i := range out {
 		h := &out[i]
-		h.Dataset.ID = ids[i]
 		hdas[i] = []any{
-			historyID, ids[i], now, now, h.Name, OrNull(h.Info), OrNull(h.Blurb), OrNull(h.Peek), h.Extension, h.Metadata,
+			h.HistoryID, h.Dataset.ID, now, now, h.Name, OrNull(h.Info), OrNull(h.Blurb), OrNull(h.Peek), h.Extension, h.Metadata,
 			false, OrNull(h.Designation), false, h.Visible, h.Version, h.HID, false, h.ValidatedState,
 		}
 	}
@@ -171,10 +192,33 @@ func CreateHDAs(ctx context.Context, tx *Tx, historyID int64, items []NewHDA) ([
 	for i := range out {
 		out[i].ID = ids[i]
 	}
-	return out, insertNewPermissions(ctx, tx, historyID, items, out)
+	return out, nil
 }
 
-func (n *NewHDA) row(historyID, hid int64, now time.Time) HDA {
+// numberHDAs gives new datasets the next numbers of their histories. Histories
+// are taken in the order of their ids, so that two transactions do not wait for
+// each other.
+func numberHDAs(ctx context.Context, tx *Tx, hdas []HDA) error {
+	counts := map[int64]int{}
+	for i := range hdas {
+		counts[hdas[i].HistoryID]++
+	}
+	next := make(map[int64]int64, len(counts))
+	for _, history := range slices.Sorted(maps.Keys(counts)) { // nearly always one
+		first, err := nextHIDs(ctx, tx, history, counts[history])
+		if err != nil {
+			return err
+		}
+		next[history] = first
+	}
+	for i := range hdas {
+		hdas[i].HID = next[hdas[i].HistoryID]
+		next[hdas[i].HistoryID]++
+	}
+	return nil
+}
+
+func (n *NewHDA) row(historyID int64, now time.Time) HDA {
 	metadata := n.Metadata
 	if metadata == nil {
 		metadata = initialMetadata(n.DBKey)
@@ -184,7 +228,7 @@ func (n *NewHDA) row(historyID, hid int64, now time.Time) HDA {
 		u = NewUUID()
 	}
 	return HDA{
-		HistoryID: historyID, HID: hid, CreateTime: now, UpdateTime: now,
+		HistoryID: historyID, CreateTime: now, UpdateTime: now,
 		Name: Clip(n.Name, 255), Info: Clip(n.Info, 255), Blurb: Clip(n.Blurb, 255), Peek: noNUL(n.Peek),
 		Extension: Clip(cmp.Or(n.Extension, "data"), 64), Metadata: metadata, Designation: Clip(n.Designation, 255),
 		Visible: !n.Hidden, Version: newHDAVersion, ValidatedState: newHDAValidated,
@@ -215,23 +259,23 @@ func nextHIDs(ctx context.Context, tx *Tx, historyID int64, n int) (int64, error
 	return next - int64(n), err
 }
 
-func insertNewPermissions(ctx context.Context, tx *Tx, historyID int64, items []NewHDA, made []HDA) error {
-	var byDefault []int64
+func insertNewPermissions(ctx context.Context, tx *Tx, items []placedHDA, made []HDA) error {
+	byDefault := map[int64][]int64{} // dataset ids by history
 	var own [][]any
 	for i, n := range items {
 		if n.Permissions == nil {
-			byDefault = append(byDefault, made[i].Dataset.ID)
+			byDefault[n.history] = append(byDefault[n.history], made[i].Dataset.ID)
 			continue
 		}
 		for _, p := range n.Permissions {
 			own = append(own, []any{tx.Now(), tx.Now(), p.Action, made[i].Dataset.ID, p.RoleID})
 		}
 	}
-	if len(byDefault) > 0 {
-		cond, arg := AnyOf(tx, "d.id", byDefault)
+	for _, history := range slices.Sorted(maps.Keys(byDefault)) { // nearly always one
+		cond, arg := AnyOf(tx, "d.id", byDefault[history])
 		_, err := tx.Exec(ctx, `INSERT INTO dataset_permissions (create_time, update_time, action, dataset_id, role_id)
 			SELECT d.create_time, d.create_time, p.action, d.id, p.role_id
-			FROM dataset d, default_history_permissions p WHERE `+cond+` AND p.history_id = ? ORDER BY d.id, p.id`, arg, historyID)
+			FROM dataset d, default_history_permissions p WHERE `+cond+` AND p.history_id = ? ORDER BY d.id, p.id`, arg, history)
 		if err != nil {
 			return err
 		}

@@ -111,88 +111,129 @@ type NewJob struct {
 
 // CreateJob adds a job with its outputs, parameters and associations. If inputs
 // are still being made, the job waits for them (see FinishJob).
+func CreateJob(ctx context.Context, tx *Tx, n NewJob) (*Job, []HDA, error) {
+	jobs, outputs, err := CreateJobs(ctx, tx, []NewJob{n})
+	if err != nil {
+		return nil, nil, err
+	}
+	return jobs[0], outputs[0], nil
+}
+
+// CreateJobs is CreateJob for several jobs, of any histories and users, in about
+// ten statements whatever their number. It gives each job and its outputs in the
+// order of the jobs.
 //
 // The statements are ordered so that the history's row, which all submitters to
 // one history share, is locked for as short as possible.
-func CreateJob(ctx context.Context, tx *Tx, n NewJob) (*Job, []HDA, error) {
-	inputs := distinctHDAs(n.Inputs)
-	pending, sources, err := lockPendingInputs(ctx, tx, inputs)
+func CreateJobs(ctx context.Context, tx *Tx, news []NewJob) ([]*Job, [][]HDA, error) {
+	found, pending, err := lockPendingInputs(ctx, tx, distinctHDAs(news))
 	if err != nil {
 		return nil, nil, err
 	}
 	now := tx.Now()
-	j := &Job{
-		CreateTime: now, UpdateTime: now, HistoryID: n.HistoryID, UserID: n.UserID, SessionID: n.SessionID,
-		ToolID: n.ToolID, ToolVersion: n.ToolVersion, GalaxyVersion: GalaxyVersion, State: galaxy.JobNew,
-		CopiedFromJobID: n.CopiedFromJobID, Handler: n.Handler,
+	jobs := make([]*Job, len(news))
+	rows := make([][]any, len(news))
+	for i, n := range news {
+		jobs[i] = &Job{
+			CreateTime: now, UpdateTime: now, HistoryID: n.HistoryID, UserID: n.UserID, SessionID: n.SessionID,
+			ToolID: n.ToolID, ToolVersion: n.ToolVersion, GalaxyVersion: GalaxyVersion, State: galaxy.JobNew,
+			CopiedFromJobID: n.CopiedFromJobID, Handler: n.Handler,
+		}
+		rows[i] = []any{
+			now, now, OrNull(n.HistoryID), OrNull(n.UserID), OrNull(n.SessionID), n.ToolID, n.ToolVersion, GalaxyVersion,
+			string(galaxy.JobNew), OrNull(n.CopiedFromJobID), false, n.Handler, JSON([]any{}), JSON(map[string]any{}),
+		}
 	}
-	j.ID, err = Insert(ctx, tx, "job", Values{
-		"create_time": now, "update_time": now, "history_id": OrNull(n.HistoryID), "user_id": OrNull(n.UserID),
-		"session_id": OrNull(n.SessionID), "tool_id": n.ToolID, "tool_version": n.ToolVersion, "galaxy_version": GalaxyVersion,
-		"state": string(galaxy.JobNew), "copied_from_job_id": OrNull(n.CopiedFromJobID), "imported": false, "handler": n.Handler,
-		"dependencies": JSON([]any{}), "destination_params": JSON(map[string]any{}),
-	})
+	ids, err := InsertMany(ctx, tx, "job", []string{
+		"create_time", "update_time", "history_id", "user_id", "session_id", "tool_id", "tool_version", "galaxy_version",
+		"state", "copied_from_job_id", "imported", "handler", "dependencies", "destination_params",
+	}, rows)
 	if err != nil {
 		return nil, nil, err
 	}
-	rows := make([][]any, len(n.Parameters))
-	for i, p := range n.Parameters {
-		rows[i] = []any{j.ID, p.Name, p.Value}
+	var parameters, inputs, waits [][]any
+	for i, n := range news {
+		jobs[i].ID = ids[i]
+		for _, p := range n.Parameters {
+			parameters = append(parameters, []any{ids[i], p.Name, p.Value})
+		}
+		waited := map[int64]bool{}
+		for _, in := range n.Inputs {
+			source := found[in.HDA]
+			inputs = append(inputs, []any{ids[i], in.Name, in.HDA, source.version})
+			if pending[source.dataset] && !waited[source.dataset] {
+				waited[source.dataset] = true
+				waits = append(waits, []any{ids[i], source.dataset})
+			}
+		}
 	}
-	if err := InsertRows(ctx, tx, "job_parameter", []string{"job_id", "name", "value"}, rows); err != nil {
+	if err := InsertRows(ctx, tx, "job_parameter", []string{"job_id", "name", "value"}, parameters); err != nil {
 		return nil, nil, err
 	}
-	rows = make([][]any, len(n.Inputs))
-	for i, in := range n.Inputs {
-		rows[i] = []any{j.ID, in.Name, in.HDA, sources[in.HDA]}
-	}
-	if err := InsertRows(ctx, tx, "job_to_input_dataset", []string{"job_id", "name", "dataset_id", "dataset_version"}, rows); err != nil {
+	if err := InsertRows(ctx, tx, "job_to_input_dataset", []string{"job_id", "name", "dataset_id", "dataset_version"}, inputs); err != nil {
 		return nil, nil, err
 	}
-	rows = make([][]any, len(pending))
-	for i, dataset := range pending {
-		rows[i] = []any{j.ID, dataset}
-	}
-	if err := InsertRows(ctx, tx, "orrery_wait", []string{"job_id", "dataset_id"}, rows); err != nil {
+	if err := InsertRows(ctx, tx, "orrery_wait", []string{"job_id", "dataset_id"}, waits); err != nil {
 		return nil, nil, err
 	}
-	if err := addJobHistory(ctx, tx, galaxy.JobNew, "", j.ID); err != nil {
+	if err := addJobHistory(ctx, tx, galaxy.JobNew, "", ids...); err != nil {
 		return nil, nil, err
 	}
-	for i := range n.Outputs {
-		n.Outputs[i].JobID = j.ID
-	}
-	hdas, err := CreateHDAs(ctx, tx, n.HistoryID, n.Outputs)
-	if err != nil {
-		return nil, nil, err
-	}
-	rows = make([][]any, len(hdas))
-	for i := range hdas {
-		rows[i] = []any{j.ID, hdas[i].ID, n.OutputNames[i]}
-	}
-	return j, hdas, InsertRows(ctx, tx, "job_to_output_dataset", []string{"job_id", "dataset_id", "name"}, rows)
+	outputs, err := createOutputs(ctx, tx, news, ids)
+	return jobs, outputs, err
 }
 
-func distinctHDAs(inputs []JobInput) []int64 {
-	seen := make(map[int64]bool, len(inputs))
+// createOutputs adds the outputs of jobs.
+func createOutputs(ctx context.Context, tx *Tx, news []NewJob, ids []int64) ([][]HDA, error) {
+	var items []placedHDA
+	for i, n := range news {
+		for o := range n.Outputs {
+			n.Outputs[o].JobID = ids[i]
+			items = append(items, placedHDA{NewHDA: n.Outputs[o], history: n.HistoryID})
+		}
+	}
+	hdas, err := createHDAs(ctx, tx, items)
+	if err != nil {
+		return nil, err
+	}
+	outputs := make([][]HDA, len(news))
+	rows := make([][]any, 0, len(hdas))
+	next := 0
+	for i, n := range news {
+		outputs[i] = hdas[next : next+len(n.Outputs) : next+len(n.Outputs)]
+		next += len(n.Outputs)
+		for o := range outputs[i] {
+			rows = append(rows, []any{ids[i], outputs[i][o].ID, n.OutputNames[o]})
+		}
+	}
+	return outputs, InsertRows(ctx, tx, "job_to_output_dataset", []string{"job_id", "dataset_id", "name"}, rows)
+}
+
+func distinctHDAs(news []NewJob) []int64 {
+	seen := map[int64]bool{}
 	var ids []int64
-	for _, in := range inputs {
-		if !seen[in.HDA] {
-			seen[in.HDA] = true
-			ids = append(ids, in.HDA)
+	for _, n := range news {
+		for _, in := range n.Inputs {
+			if !seen[in.HDA] {
+				seen[in.HDA] = true
+				ids = append(ids, in.HDA)
+			}
 		}
 	}
 	return ids
 }
 
-// lockPendingInputs gives the datasets among the inputs that are not finished,
-// locked so that they do not finish before this transaction has said that it
-// waits for them; and each HDA's present version.
-func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (pending []int64, versions map[int64]int64, err error) {
+// inputSource is the present version of an HDA, and its dataset.
+type inputSource struct{ version, dataset int64 }
+
+// lockPendingInputs gives the sources of HDAs, and those of their datasets that
+// are not finished, locked so that they do not finish before this transaction
+// has said what waits for them.
+func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (found map[int64]inputSource, pending map[int64]bool, err error) {
 	if len(hdas) == 0 {
 		return nil, nil, nil
 	}
-	versions = make(map[int64]int64, len(hdas))
+	found = make(map[int64]inputSource, len(hdas))
 	var unfinished []int64
 	cond, arg := AnyOf(tx, "h.id", hdas)
 	rows, err := tx.Query(ctx, `SELECT h.id, h.version, d.id, d.state FROM history_dataset_association h
@@ -202,21 +243,22 @@ func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (pending []int
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var hda, version, dataset int64
+		var hda int64
+		var source inputSource
 		var state string
-		if err := rows.Scan(&hda, &version, &dataset, &state); err != nil {
+		if err := rows.Scan(&hda, &source.version, &source.dataset, &state); err != nil {
 			return nil, nil, err
 		}
-		versions[hda] = version
+		found[hda] = source
 		if awaited(state) {
-			unfinished = append(unfinished, dataset)
+			unfinished = append(unfinished, source.dataset)
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, nil, err
 	}
 	if len(unfinished) == 0 {
-		return nil, versions, nil
+		return found, nil, nil
 	}
 	query := "SELECT id, state FROM dataset WHERE "
 	cond, arg = AnyOf(tx, "id", unfinished)
@@ -229,6 +271,7 @@ func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (pending []int
 		return nil, nil, err
 	}
 	defer locked.Close()
+	pending = map[int64]bool{}
 	for locked.Next() {
 		var dataset int64
 		var state string
@@ -236,10 +279,10 @@ func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (pending []int
 			return nil, nil, err
 		}
 		if awaited(state) {
-			pending = append(pending, dataset)
+			pending[dataset] = true
 		}
 	}
-	return pending, versions, locked.Err()
+	return found, pending, locked.Err()
 }
 
 // awaited tells whether a job waits for a dataset in this state. A paused one may

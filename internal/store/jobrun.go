@@ -404,13 +404,13 @@ func WaitForInputs(ctx context.Context, tx *Tx, c Claim, serverName string, hdas
 	if err := RequeueJob(ctx, tx, c, serverName); err != nil {
 		return err
 	}
-	pending, _, err := lockPendingInputs(ctx, tx, hdas)
+	_, pending, err := lockPendingInputs(ctx, tx, hdas)
 	if err != nil {
 		return err
 	}
-	rows := make([][]any, len(pending))
-	for i, d := range pending {
-		rows[i] = []any{c.JobID, d}
+	rows := make([][]any, 0, len(pending))
+	for d := range pending {
+		rows = append(rows, []any{c.JobID, d})
 	}
 	return InsertRows(ctx, tx, "orrery_wait", []string{"job_id", "dataset_id"}, rows)
 }
