@@ -24,7 +24,7 @@ help: ## list the targets
 .PHONY: build
 build: ## build bin/orrery, one static program
 	@command -v go >/dev/null || { echo "Go is not installed: see https://go.dev/doc/install" >&2; exit 1; }
-	go build -trimpath -buildvcs=false -ldflags "-X main.Version=$(VERSION)" -o bin/orrery ./cmd/orrery
+	go build -buildvcs=false -ldflags "-X main.Version=$(VERSION)" -o bin/orrery ./cmd/orrery
 
 .PHONY: client
 client: ## fetch Galaxy's web client into client/
