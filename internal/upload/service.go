@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -22,6 +23,9 @@ type Service struct {
 	AllowPaths bool
 	// MaxBytes bounds one dataset (maximum_upload_file_size); 0 for no bound.
 	MaxBytes int64
+	// Allowlist are the addresses inside that may be fetched
+	// (fetch_url_allowlist).
+	Allowlist []netip.Prefix
 }
 
 // inlinePaste is the longest pasted text that travels in the job's parameters,
