@@ -148,6 +148,9 @@ func (d Dir) ReadOutcome(attempt int) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if !strings.HasSuffix(string(text), "\n") { // it was killed, or the disk was full, while it wrote
+		return Outcome{}, ErrUnfinished
+	}
 	var o Outcome
 	if n, _ := fmt.Sscan(string(text), &o.ExitCode, &o.Start, &o.End, &o.Slots); n < 1 {
 		return Outcome{}, fmt.Errorf("%s does not hold an exit code: %q", d.exitCodeFile(attempt), text)

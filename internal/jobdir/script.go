@@ -63,10 +63,9 @@ func (d Dir) Write(attempt int, s Script) error {
 func (d Dir) jobScript(attempt int, s Script) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	a := d.attempt(attempt)
 	line("#!/bin/bash")
 	line("# Only the first run of an attempt goes beyond this line.")
-	line("(set -C; : >%s) 2>/dev/null || exit 0", Quote(d.startedFile(attempt)))
+	line("set -C; { : >%s; } 2>/dev/null || exit 0; set +C", Quote(d.startedFile(attempt)))
 	line("echo $$ >%s", Quote(d.pid(attempt)))
 	line("printf -v start '%%(%%s)T' -1")
 	line("export GALAXY_SLOTS=%d GALAXY_SLOTS_CONFIGURED=1 OMP_NUM_THREADS=%d", max(1, s.Slots), max(1, s.Slots))
@@ -91,9 +90,8 @@ func (d Dir) jobScript(attempt int, s Script) string {
 	line("bash %s >%s 2>%s </dev/null 9>&-", Quote(d.toolScript()), Quote(d.ToolStdout()), Quote(d.ToolStderr()))
 	line("code=$?")
 	line("printf -v end '%%(%%s)T' -1")
-	line("echo $code $start $end %d >%s", max(1, s.Slots), Quote(filepath.Join(a, "exit_code.part")))
-	// Renaming makes the outcome appear whole or not at all.
-	line("mv %s %s", Quote(filepath.Join(a, "exit_code.part")), Quote(d.exitCodeFile(attempt)))
+	// One write, and complete only with the end of the line: see ReadOutcome.
+	line("echo $code $start $end %d >%s", max(1, s.Slots), Quote(d.exitCodeFile(attempt)))
 	line("exit 0")
 	return b.String()
 }

@@ -63,6 +63,8 @@ type Handler struct {
 	active map[int64]*active
 	freed  chan struct{}
 	jobs   sync.WaitGroup
+	starts *store.Group[*start]
+	ends   *store.Group[*end]
 }
 
 // active is a job that this handler has.
@@ -83,6 +85,8 @@ func (h *Handler) Run(ctx context.Context) error {
 		h.Poll = 5 * time.Second
 	}
 	h.active, h.freed = map[int64]*active{}, make(chan struct{}, 1)
+	h.starts = &store.Group[*start]{DB: h.DB, Run: h.runStarts}
+	h.ends = &store.Group[*end]{DB: h.DB, Run: h.runEnds}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer h.jobs.Wait()

@@ -206,12 +206,47 @@ func (h *Handler) stopAndFinish(ctx context.Context, a *active, p *prepared, run
 }
 
 func (h *Handler) started(ctx context.Context, c store.Claim, command, external string) error {
-	return h.DB.Write(ctx, func(tx *store.Tx) error {
-		return store.StartJob(ctx, tx, c, h.Member.ServerName(), store.Started{
-			CommandLine: command, Runner: h.RunnerName, ExternalID: external, DestinationID: h.DestinationID,
-			Destination: store.JSON(h.DestinationParams),
-		})
-	})
+	return h.starts.Write(ctx, &start{claim: c, Started: store.Started{
+		CommandLine: command, Runner: h.RunnerName, ExternalID: external, DestinationID: h.DestinationID,
+		Destination: store.JSON(h.DestinationParams),
+	}})
+}
+
+// start and end are changes of a job that share a transaction with those of other
+// jobs at the same time.
+type (
+	start struct {
+		claim store.Claim
+		store.Started
+	}
+	end struct {
+		claim store.Claim
+		store.Finished
+		released int
+	}
+)
+
+func (h *Handler) runStarts(ctx context.Context, tx *store.Tx, starts []*start) error {
+	// A start that is lost when the database's machine loses its power is found
+	// again in the job's folder.
+	if err := tx.Relax(ctx); err != nil {
+		return err
+	}
+	for _, s := range starts {
+		if err := store.StartJob(ctx, tx, s.claim, h.Member.ServerName(), s.Started); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) runEnds(ctx context.Context, tx *store.Tx, ends []*end) (err error) {
+	for _, e := range ends {
+		if e.released, err = store.FinishJob(ctx, tx, e.claim, h.Member.ServerName(), e.Finished); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare reads the job and everything it refers to.
@@ -408,15 +443,11 @@ func writeFile(dir jobdir.Dir, f tool.File) error {
 // finish writes the outcome down and removes the job's folder as cleanup_job
 // says.
 func (h *Handler) finish(ctx context.Context, c store.Claim, p *prepared, f store.Finished) error {
-	released := 0
-	err := h.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		released, err = store.FinishJob(ctx, tx, c, h.Member.ServerName(), f)
-		return err
-	})
-	if err != nil {
+	e := &end{claim: c, Finished: f}
+	if err := h.ends.Write(ctx, e); err != nil {
 		return err
 	}
-	if released > 0 {
+	if e.released > 0 {
 		h.Wake.Wake(job.NewTopic)
 	}
 	if h.Cleanup == "always" || h.Cleanup == "onsuccess" && f.State == galaxy.JobOK {

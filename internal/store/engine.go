@@ -81,7 +81,9 @@ func (db *DB) openPostgreSQL(ctx context.Context) error {
 	pool := stdlib.OpenDB(*cfg)
 	pool.SetMaxOpenConns(db.opts.MaxConns)
 	pool.SetMaxIdleConns(db.opts.MaxConns)
-	pool.SetConnMaxIdleTime(time.Minute)
+	// A connection costs the database as much as some hundred statements before it
+	// has read its catalogue, so those that were opened are kept for a while.
+	pool.SetConnMaxIdleTime(10 * time.Minute)
 	if err := pool.PingContext(ctx); err != nil {
 		_ = pool.Close()
 		return fmt.Errorf("connecting to PostgreSQL: %w", err)

@@ -111,6 +111,19 @@ func (tx *Tx) Now() time.Time { return tx.now }
 // rolled back. Wake-ups are sent this way.
 func (tx *Tx) AfterCommit(f func()) { tx.afterCommit = append(tx.afterCommit, f) }
 
+// Relax lets the commit of this transaction return before it has reached the
+// disk. It is for changes that can be found out again: they may be lost when the
+// database's machine crashes, but never in part and never when only this process
+// does. PostgreSQL keeps the order of commits, so a later one that is durable
+// makes this one durable too.
+func (tx *Tx) Relax(ctx context.Context) error {
+	if tx.Engine() != PostgreSQL {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "SET LOCAL synchronous_commit TO off")
+	return err
+}
+
 // maxAttempts bounds how often Write repeats a transaction that the database
 // gave up because of others (a deadlock, a serialisation failure).
 const maxAttempts = 5
