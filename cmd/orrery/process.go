@@ -260,9 +260,14 @@ func logLevel(cfg *config.Config) slog.Level {
 	return telemetry.ParseLevel(cfg.LogLevel)
 }
 
+// maxConns bounds one process's connections to the database. More would not make
+// it quicker: each has to read the database's catalogue for itself, and whoever
+// writes to one history or books on one user waits for the others anyway.
+const maxConns = 5
+
 func databaseOptions(cfg *config.Config) store.Options {
 	return store.Options{
-		Engine: store.Engine(cfg.Database.Engine), Path: cfg.Database.Path, DSN: cfg.Database.DSN(), MaxConns: 8,
+		Engine: store.Engine(cfg.Database.Engine), Path: cfg.Database.Path, DSN: cfg.Database.DSN(), MaxConns: maxConns,
 	}
 }
 
