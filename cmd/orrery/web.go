@@ -151,13 +151,14 @@ func (p *process) site(ctx context.Context) (*web.Site, error) {
 	printer := &api.Printer{DB: p.db, Types: p.types, Objects: p.objects, ExposePaths: cfg.Bool("expose_dataset_path")}
 	users := api.NewUsers(p.users, favorites{p})
 	uploads := &api.Uploads{
-		Service:   &upload.Service{Jobs: p.jobs, Tus: tus, AllowPaths: cfg.AllowPathPaste, MaxBytes: cfg.MaximumUploadFileSize},
+		Service:   &upload.Service{Jobs: p.jobs, Tus: tus, AllowPaths: cfg.AllowPathPaste, MaxBytes: cfg.MaximumUploadFileSize, Allowlist: cfg.FetchURLAllowlist},
 		Datatypes: p.types,
 	}
 	for _, resource := range []interface{ Register(*api.Router) }{
 		sessions, users, api.NewRoles(p.users),
 		&api.Histories{Service: histories, Printer: printer},
 		&api.Datasets{Service: datasets, Printer: printer, Builds: p.builds},
+		&api.Storage{Datasets: datasets, Histories: histories},
 		&api.Catalogue{Configuration: answers, Datatypes: p.types, Builds: p.builds, Toolbox: p.toolbox},
 		&api.Tools{Toolbox: p.toolbox, Jobs: p.jobs, Datatypes: p.types, Uploads: uploads},
 		uploads,

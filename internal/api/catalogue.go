@@ -25,6 +25,7 @@ type Catalogue struct {
 
 // Register adds the routes.
 func (c *Catalogue) Register(rt *Router) {
+	c.registerDetails(rt)
 	rt.Handle("GET /api/configuration", c.configuration)
 	rt.Handle("GET /api/genomes", c.genomes)
 	rt.Handle("GET /api/datatypes", c.datatypes)

@@ -35,7 +35,9 @@ func (j *Jobs) Register(rt *Router) {
 	rt.Handle("GET /api/jobs/{id}/inputs", j.inputs)
 	rt.Handle("GET /api/jobs/{id}/outputs", j.outputs)
 	rt.Handle("GET /api/jobs/{id}/metrics", j.metrics)
+	rt.Handle("GET /api/datasets/{id}/metrics", j.datasetMetrics)
 	rt.Handle("GET /api/jobs/{id}/common_problems", j.commonProblems)
+	rt.Handle("POST /api/jobs/{id}/error", j.reportError)
 	rt.Handle("GET /api/jobs/{id}/destination_params", j.destination)
 	rt.Handle("GET /api/jobs/{id}/console_output", j.console)
 	rt.Handle("GET /api/job_lock", j.lock)
@@ -374,6 +376,23 @@ func (j *Jobs) metrics(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return j.metricsOf(r, id)
+}
+
+// datasetMetrics are those of the job that made a dataset.
+func (j *Jobs) datasetMetrics(r *Request) (any, error) {
+	id, err := r.ID("id")
+	if err != nil {
+		return nil, err
+	}
+	job, err := j.Service.CreatorOf(r.Ctx(), r.Actor, id)
+	if err != nil {
+		return nil, err
+	}
+	return j.metricsOf(r, job)
+}
+
+func (j *Jobs) metricsOf(r *Request, id int64) (any, error) {
 	if _, err := j.Service.Get(r.Ctx(), r.Actor, id); err != nil {
 		return nil, err
 	}
@@ -382,6 +401,21 @@ func (j *Jobs) metrics(r *Request) (any, error) {
 	}
 	metrics, err := store.JobMetrics(r.Ctx(), j.Service.DB, id)
 	return metricsView(metrics), err
+}
+
+// reportError would send a person's report on a failed job to the
+// administrator. This server sends no mail, and says so.
+func (j *Jobs) reportError(r *Request) (any, error) {
+	id, err := r.ID("id")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := j.Service.Get(r.Ctx(), r.Actor, id); err != nil {
+		return nil, err
+	}
+	return map[string]any{"messages": [][2]string{{
+		"This server sends no mail, so that the report was not sent. Tell its administrator the job's number: " + r.EncodeID(id) + ".", "danger",
+	}}}, nil
 }
 
 func (j *Jobs) commonProblems(r *Request) (any, error) {

@@ -28,6 +28,7 @@ type Uploads struct {
 // Register adds the routes.
 func (u *Uploads) Register(rt *Router) {
 	rt.Handle("POST /api/tools/fetch", u.fetch)
+	rt.Handle("GET /api/proxy", u.look) // HEAD too
 }
 
 // fields are a request's fields as JSON values, whatever form they came in.
@@ -274,4 +275,12 @@ func isYes(f fields, name string, def bool) bool {
 		return false
 	}
 	return def
+}
+
+// look lets the client look at an address before it uploads from there.
+func (u *Uploads) look(r *Request) (any, error) {
+	if err := r.RequireUser(); err != nil {
+		return nil, err
+	}
+	return Written{}, u.Service.Look(r.Ctx(), r.W, r.Method, r.Param("url"), r.Header.Get("Range"))
 }
