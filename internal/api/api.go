@@ -9,9 +9,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"orrery/internal/galaxy"
 )
@@ -102,6 +105,10 @@ func (rt *Router) serve(w http.ResponseWriter, r *http.Request, h Handler) {
 			rt.fail(w, r, galaxy.Errorf(galaxy.Internal, "Uncaught exception in exposed API method"))
 		}
 	}()
+	if !readable(r.URL) {
+		rt.fail(w, r, badRequest("The address holds bytes that are no text (UTF-8 without NUL)"))
+		return
+	}
 	actor, err := rt.auth.Authenticate(w, r)
 	if err != nil {
 		rt.fail(w, r, err)
@@ -128,6 +135,24 @@ func (rt *Router) serve(w http.ResponseWriter, r *http.Request, h Handler) {
 	default:
 		writeJSON(w, http.StatusOK, v)
 	}
+}
+
+// readable tells whether an address is text that a database can keep: what is
+// searched for by a NUL or a broken character is an error of PostgreSQL's.
+func readable(u *url.URL) bool {
+	isText := func(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
+	if !isText(u.Path) {
+		return false
+	}
+	if strings.IndexByte(u.RawQuery, '%') < 0 {
+		return isText(u.RawQuery)
+	}
+	for name, values := range u.Query() {
+		if !isText(name) || slices.ContainsFunc(values, func(v string) bool { return !isText(v) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // Written is returned by a handler that wrote its own answer.
