@@ -228,9 +228,18 @@ func (s *Instance) Start() {
 		_ = output.Close()
 		close(ended)
 	}()
+	s.WaitAnswers()
+}
+
+// WaitAnswers waits until the server answers requests, as it does again some time after its web workers were killed.
+func (s *Instance) WaitAnswers() {
+	s.t.Helper()
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(s.t.Context(), s.start)
 	defer cancel()
-	err = poll(ctx, ended, func() error {
+	err := poll(ctx, ended, func() error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/version", nil)
 		if err != nil {
 			return err

@@ -24,13 +24,7 @@ type session struct {
 // logIn logs in as the client's form does.
 func logIn(t *testing.T, s server, login, password string) *session {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := &session{server: s, Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}}
+	in := &session{server: s, Client: newBrowser(t)}
 	status, body := in.get(t, "/login/start")
 	token := regexp.MustCompile(`session_csrf_token = "([^"]*)"`).FindSubmatch(body)
 	if status != http.StatusOK || token == nil {
@@ -38,6 +32,16 @@ func logIn(t *testing.T, s server, login, password string) *session {
 	}
 	in.post(t, "/user/login", "", map[string]any{"login": login, "password": password, "session_csrf_token": string(token[1])})
 	return in
+}
+
+// newBrowser is a client that keeps cookies and follows no redirection.
+func newBrowser(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // logInAdmin logs in as the administrator, who is made first on a server of the test's own.
