@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/microcosm-cc/bluemonday"
 
@@ -347,8 +348,8 @@ func disposition(target string) string {
 	ascii = ascii[:min(len(ascii), limit)]
 	var utf8 strings.Builder
 	for _, r := range base {
-		if strings.ContainsRune(`/\?%*:|"<>`, r) || r < ' ' || r == 0x7f {
-			r = '_'
+		if strings.ContainsRune(`/\?%*:|"<>`, r) || r < ' ' || r == 0x7f || unicode.Is(unicode.Bidi_Control, r) {
+			r = '_' // also what would show the name's ending elsewhere
 		}
 		piece := strings.ReplaceAll(url.QueryEscape(string(r)), "+", "%20")
 		if utf8.Len()+len(piece) > limit {
