@@ -79,6 +79,7 @@ func TestALeaseIsRenewed(t *testing.T) {
 			t.Fatalf("instances %+v, %v", live, err)
 		}
 		first := live[0].Expires
+		exec1(t, db, "UPDATE worker_process SET update_time = NULL")
 		testenv.Poll(t, "the lease to be renewed", time.Minute, func() bool {
 			live, err := store.Instances(t.Context(), db)
 			if err != nil || len(live) != 1 {
@@ -86,6 +87,10 @@ func TestALeaseIsRenewed(t *testing.T) {
 			}
 			return live[0].Expires.After(first)
 		})
+		var rows int
+		if err := db.QueryRow(t.Context(), "SELECT count(*) FROM worker_process WHERE app_type IS NULL AND update_time IS NOT NULL AND server_name = 'h1'").Scan(&rows); err != nil || rows != 1 {
+			t.Errorf("%d rows of worker_process are up to date, %v", rows, err)
+		}
 		select {
 		case <-m.Lost():
 			t.Error("the member thinks it is lost")
@@ -119,6 +124,10 @@ func TestLeaveEndsTheLease(t *testing.T) {
 		}
 		if live, err := store.Instances(t.Context(), db); err != nil || len(live) != 0 {
 			t.Errorf("instances %+v, %v", live, err)
+		}
+		var rows int
+		if err := db.QueryRow(t.Context(), "SELECT count(*) FROM worker_process").Scan(&rows); err != nil || rows != 0 {
+			t.Errorf("%d rows of worker_process are left, %v", rows, err)
 		}
 		select {
 		case <-m.Lost():

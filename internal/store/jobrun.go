@@ -41,9 +41,9 @@ func RegisterInstance(ctx context.Context, tx *Tx, in Instance, lease time.Durat
 		in.ID, in.ServerName, in.Hostname, in.PID, in.Kind, string(JSON(in.Pools)), in.Version, 0, lease.Seconds()); err != nil {
 		return err
 	}
-	appType := "webapp"
-	if in.Kind == "handler" {
-		appType = "job_handler"
+	var appType any // NULL for a handler, as in Galaxy
+	if in.Kind != "handler" {
+		appType = "webapp"
 	}
 	n, err := tx.Exec(ctx, "UPDATE worker_process SET pid = ?, update_time = ?, app_type = ? WHERE server_name = ? AND hostname = ?",
 		in.PID, tx.Now(), appType, in.ServerName, in.Hostname)
@@ -60,19 +60,33 @@ func RegisterInstance(ctx context.Context, tx *Tx, in Instance, lease time.Durat
 // out, so that it must not touch jobs any more.
 var ErrLeaseLost = errors.New("the lease of this server process has ended")
 
-// RenewLease extends an instance's lease; ErrLeaseLost when it had ended.
+// RenewLease extends an instance's lease; ErrLeaseLost when it had ended. Galaxy
+// and its tools read from worker_process which processes live.
 func RenewLease(ctx context.Context, tx *Tx, id UUID, lease time.Duration) error {
 	n, err := tx.Exec(ctx, "UPDATE orrery_instance SET expires = "+dbNow(tx)+" WHERE id = ? AND expires > "+dbNow(tx),
 		lease.Seconds(), id, 0)
 	if err == nil && n == 0 {
 		return ErrLeaseLost
 	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE worker_process SET update_time = ? WHERE "+workerProcessOf, tx.Now(), id)
 	return err
 }
 
-// RemoveInstance ends an instance's lease.
-func RemoveInstance(ctx context.Context, q Querier, id UUID) error {
-	_, err := q.Exec(ctx, "DELETE FROM orrery_instance WHERE id = ?", id)
+// workerProcessOf selects the row of worker_process of an instance, unless a
+// later process of the same name has it.
+const workerProcessOf = `EXISTS (SELECT 1 FROM orrery_instance i WHERE i.id = ? AND i.server_name = worker_process.server_name
+	AND i.hostname = worker_process.hostname AND i.pid = worker_process.pid)`
+
+// RemoveInstance ends an instance's lease, and takes it out of Galaxy's
+// worker_process table as Galaxy does.
+func RemoveInstance(ctx context.Context, tx *Tx, id UUID) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM worker_process WHERE "+workerProcessOf, id); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM orrery_instance WHERE id = ?", id)
 	return err
 }
 
