@@ -164,6 +164,10 @@ func (h *Handler) resume(ctx context.Context) {
 	// Read after that: jobs are begun by this goroutine alone, so what is held and
 	// was not handled is nobody's.
 	claims, err := h.Member.Held(ctx)
+	if err == nil {
+		// Those that it lets go are claimed right after this.
+		_, err = store.ReleaseStale(ctx, h.DB)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			h.Log.Error("looking for jobs to go on with failed", "error", err)

@@ -221,6 +221,24 @@ func TestAJobWaitsForItsInputs(t *testing.T) {
 	}
 }
 
+func TestWaitsThatNobodyEndedAreReleased(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		user, _, hist := person(t, db, "ann")
+		_, out := newJob(t, db, submission{user: user, history: hist})
+		_, other := newJob(t, db, submission{user: user, history: hist})
+		newJob(t, db, submission{user: user, history: hist, inputs: []int64{out, other}})
+		exec(t, db, "UPDATE dataset SET state = 'ok' WHERE id = (SELECT dataset_id FROM history_dataset_association WHERE id = ?)", out)
+		for _, want := range []int{1, 0} {
+			if n, err := store.ReleaseStale(t.Context(), db); err != nil || n != want {
+				t.Errorf("released %d, %v, want %d", n, err, want)
+			}
+		}
+		if waits(t, db) != 1 {
+			t.Errorf("%d waits are left, want the one for the unfinished dataset", waits(t, db))
+		}
+	})
+}
+
 // A job is created while its input is being finished: whichever transaction
 // comes first, the job must not wait for what has happened already.
 func TestCreatingWhileTheInputFinishes(t *testing.T) {
@@ -277,7 +295,7 @@ func untilBlocked(ctx context.Context, db *store.DB, ended chan error) error {
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("the other transaction did not wait (%v)", err)
+			return fmt.Errorf("the other transaction did not wait (%w)", err)
 		default:
 		}
 	}

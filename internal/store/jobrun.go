@@ -169,14 +169,15 @@ func ClaimJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, po
 		ids[i] = c.JobID
 	}
 	cond, arg := AnyOf(tx, "id", ids)
-	if _, err := tx.Exec(ctx, "UPDATE job SET handler = ?, state = ?, update_time = ? WHERE "+cond,
+	write := tx.Later()
+	if _, err := write.Exec(ctx, "UPDATE job SET handler = ?, state = ?, update_time = ? WHERE "+cond,
 		serverName, string(galaxy.JobQueued), tx.Now(), arg); err != nil {
 		return nil, err
 	}
-	if err := addJobHistory(ctx, tx, galaxy.JobQueued, "", ids...); err != nil {
+	if err := addJobHistory(ctx, write, galaxy.JobQueued, "", ids...); err != nil {
 		return nil, err
 	}
-	if err := setOutputState(ctx, tx, galaxy.DatasetQueued, ids); err != nil {
+	if err := setOutputState(ctx, write, galaxy.DatasetQueued, ids); err != nil {
 		return nil, err
 	}
 	return takeClaims(ctx, tx, instance, taken)
@@ -282,32 +283,33 @@ func StartJob(ctx context.Context, tx *Tx, c Claim, serverName string, s Started
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, command_line = ?, job_runner_name = ?,
+	write := tx.Later()
+	if _, err := write.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, command_line = ?, job_runner_name = ?,
 		job_runner_external_id = ?, destination_id = ?, destination_params = ? WHERE id = ?`,
 		string(galaxy.JobRunning), tx.Now(), noNUL(s.CommandLine), s.Runner, s.ExternalID, s.DestinationID, s.Destination, c.JobID); err != nil {
 		return err
 	}
 	if state != galaxy.JobRunning {
-		if err := addJobHistory(ctx, tx, galaxy.JobRunning, "", c.JobID); err != nil {
+		if err := addJobHistory(ctx, write, galaxy.JobRunning, "", c.JobID); err != nil {
 			return err
 		}
 	}
-	return setOutputState(ctx, tx, galaxy.DatasetRunning, []int64{c.JobID})
+	return setOutputState(ctx, write, galaxy.DatasetRunning, []int64{c.JobID})
 }
 
 // setOutputState moves the unfinished outputs of jobs to a state.
-func setOutputState(ctx context.Context, tx *Tx, state galaxy.DatasetState, jobs []int64) error {
-	cond, arg := AnyOf(tx, "o.job_id", jobs)
+func setOutputState(ctx context.Context, q Querier, state galaxy.DatasetState, jobs []int64) error {
+	cond, arg := AnyOf(q, "o.job_id", jobs)
 	outputs := "(SELECT h.dataset_id FROM job_to_output_dataset o JOIN history_dataset_association h ON h.id = o.dataset_id WHERE " + cond + ")"
-	_, err := tx.Exec(ctx, "UPDATE dataset SET state = ?, update_time = ? WHERE state NOT IN ('ok', 'error', 'discarded', 'empty') AND id IN "+outputs,
-		string(state), tx.Now(), arg)
+	_, err := q.Exec(ctx, "UPDATE dataset SET state = ?, update_time = ? WHERE state NOT IN ('ok', 'error', 'discarded', 'empty') AND id IN "+outputs,
+		string(state), q.Now(), arg)
 	if err != nil {
 		return err
 	}
 	// Touching the association lets the triggers tell the history's watchers.
-	cond, arg = AnyOf(tx, "o.job_id", jobs)
-	_, err = tx.Exec(ctx, "UPDATE history_dataset_association SET update_time = ? WHERE id IN (SELECT o.dataset_id FROM job_to_output_dataset o WHERE "+cond+")",
-		tx.Now(), arg)
+	cond, arg = AnyOf(q, "o.job_id", jobs)
+	_, err = q.Exec(ctx, "UPDATE history_dataset_association SET update_time = ? WHERE id IN (SELECT o.dataset_id FROM job_to_output_dataset o WHERE "+cond+")",
+		q.Now(), arg)
 	return err
 }
 
@@ -333,7 +335,8 @@ func FinishJob(ctx context.Context, tx *Tx, c Claim, serverName string, f Finish
 	if err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(ctx, "DELETE FROM orrery_claim WHERE job_id = ?", c.JobID); err != nil {
+	write := tx.Later()
+	if _, err := write.Exec(ctx, "DELETE FROM orrery_claim WHERE job_id = ?", c.JobID); err != nil {
 		return 0, err
 	}
 	if state.Terminal() && state != galaxy.JobDeleting && state != galaxy.JobStopping {
@@ -344,25 +347,30 @@ func FinishJob(ctx context.Context, tx *Tx, c Claim, serverName string, f Finish
 		// says so.
 		f.State, f.Outputs, f.Info = galaxy.JobDeleted, nil, ""
 	}
-	if _, err := tx.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, info = COALESCE(?, info), exit_code = ?, tool_stdout = ?, tool_stderr = ?,
+	if _, err := write.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, info = COALESCE(?, info), exit_code = ?, tool_stdout = ?, tool_stderr = ?,
 		job_stdout = ?, job_stderr = ?, job_messages = ?, traceback = ? WHERE id = ?`,
 		string(f.State), tx.Now(), OrNull(Clip(f.Info, 255)), f.ExitCode, noNUL(f.ToolStdout), noNUL(f.ToolStderr),
 		noNUL(f.JobStdout), noNUL(f.JobStderr), f.Messages, OrNull(noNUL(f.Traceback)), c.JobID); err != nil {
 		return 0, err
 	}
-	if err := addJobHistory(ctx, tx, f.State, "", c.JobID); err != nil {
+	if err := addJobHistory(ctx, write, f.State, "", c.JobID); err != nil {
 		return 0, err
 	}
-	if err := insertMetrics(ctx, tx, c.JobID, f.Metrics); err != nil {
+	if err := insertMetrics(ctx, write, c.JobID, f.Metrics); err != nil {
 		return 0, err
 	}
-	if err := FinishHDAs(ctx, tx, f.Outputs); err != nil {
+	if err := finishHDAs(ctx, tx, write, f.Outputs); err != nil {
 		return 0, err
 	}
-	return releaseWaiting(ctx, tx, c.JobID)
+	// After the datasets' states, as what is created meanwhile looks at those.
+	if err := tx.execLater(ctx, func(n int64) { released = int(n) }, releaseWaits, c.JobID); err != nil {
+		return 0, err
+	}
+	err = tx.Flush(ctx)
+	return released, err
 }
 
-func insertMetrics(ctx context.Context, tx *Tx, job int64, metrics []JobMetric) error {
+func insertMetrics(ctx context.Context, q Querier, job int64, metrics []JobMetric) error {
 	var numbers, texts [][]any
 	for _, m := range metrics {
 		row := []any{job, m.Plugin, m.Name, m.Value}
@@ -373,18 +381,39 @@ func insertMetrics(ctx context.Context, tx *Tx, job int64, metrics []JobMetric) 
 		}
 	}
 	columns := []string{"job_id", "plugin", "metric_name", "metric_value"}
-	if err := InsertRows(ctx, tx, "job_metric_numeric", columns, numbers); err != nil {
+	if err := InsertRows(ctx, q, "job_metric_numeric", columns, numbers); err != nil {
 		return err
 	}
-	return InsertRows(ctx, tx, "job_metric_text", columns, texts)
+	return InsertRows(ctx, q, "job_metric_text", columns, texts)
 }
+
+const releaseWaits = `DELETE FROM orrery_wait WHERE dataset_id IN (SELECT h.dataset_id FROM job_to_output_dataset o
+	JOIN history_dataset_association h ON h.id = o.dataset_id WHERE o.job_id = ?)`
 
 // releaseWaiting lets go of the jobs that wait for a job's outputs, whatever
 // the outputs have become: the handler looks at their states itself.
 func releaseWaiting(ctx context.Context, tx *Tx, job int64) (int, error) {
-	n, err := tx.Exec(ctx, `DELETE FROM orrery_wait WHERE dataset_id IN (SELECT h.dataset_id FROM job_to_output_dataset o
-		JOIN history_dataset_association h ON h.id = o.dataset_id WHERE o.job_id = ?)`, job)
+	n, err := tx.Exec(ctx, releaseWaits, job)
 	return int(n), err
+}
+
+// staleWait are the waits for datasets that nothing will finish any more.
+const staleWait = ` FROM orrery_wait WHERE NOT EXISTS (SELECT 1 FROM dataset d WHERE d.id = orrery_wait.dataset_id
+	AND d.state NOT IN ('ok', 'empty', 'error', 'deferred', 'discarded', 'failed_metadata', 'paused'))`
+
+// ReleaseStale lets go of jobs that wait for datasets which were finished by
+// somebody who knows nothing of waiting: Galaxy itself on the same database, or
+// an administrator's SQL. It tells how many waits ended.
+func ReleaseStale(ctx context.Context, db *DB) (released int, err error) {
+	if err := db.QueryRow(ctx, "SELECT count(*)"+staleWait).Scan(&released); err != nil || released == 0 {
+		return 0, err
+	}
+	err = db.Write(ctx, func(tx *Tx) error {
+		n, err := tx.Exec(ctx, "DELETE"+staleWait)
+		released = int(n)
+		return err
+	})
+	return released, err
 }
 
 // RequeueJob gives a claimed job back, unstarted, to the pool it came from. A job
