@@ -16,7 +16,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	"orrery/internal/galaxy"
+	"orrery/internal/store"
 )
 
 // Authenticator finds out who made a request.
@@ -213,10 +216,10 @@ func (rt *Router) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	var ge *galaxy.Error
 	if !errors.As(err, &ge) {
-		ge = &galaxy.Error{Kind: galaxy.Internal, Message: "The server failed at this request; its log says more.", Cause: err}
+		ge = unexpected(err)
 	}
 	httpStatus, code := status(ge.Kind)
-	if httpStatus == http.StatusInternalServerError {
+	if httpStatus == http.StatusInternalServerError || httpStatus > http.StatusInternalServerError && ge.Cause != nil {
 		rt.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	body := map[string]any{"err_msg": ge.Message, "err_code": code}
@@ -224,6 +227,18 @@ func (rt *Router) fail(w http.ResponseWriter, r *http.Request, err error) {
 		body[k] = v
 	}
 	writeJSON(w, httpStatus, body)
+}
+
+// unexpected is what a person is told of an error that no service explains.
+func unexpected(err error) *galaxy.Error {
+	e := &galaxy.Error{Kind: galaxy.Internal, Message: "The server failed at this request; its log says more.", Cause: err}
+	switch {
+	case store.Full(err) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+		e.Kind, e.Message = galaxy.InsufficientStorage, "The server's disk is full, so nothing was changed. Tell its administrator, and try again later."
+	case store.Outage(err):
+		e.Kind, e.Message = galaxy.Unavailable, "The database does not answer just now, so nothing was changed. Try again in a moment."
+	}
+	return e
 }
 
 // WriteError answers with an error in Galaxy's form, for handlers outside the
