@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -171,6 +172,10 @@ func createHDAs(ctx context.Context, tx *Tx, items []placedHDA) ([]HDA, error) {
 	if err := insertNewPermissions(ctx, tx, items, out); err != nil {
 		return nil, err
 	}
+	// What can be written before the history is locked is.
+	if err := tx.Flush(ctx); err != nil {
+		return nil, err
+	}
 	if err := numberHDAs(ctx, tx, out); err != nil {
 		return nil, err
 	}
@@ -253,7 +258,7 @@ func nextHIDs(ctx context.Context, tx *Tx, historyID int64, n int) (int64, error
 	var next int64
 	err := tx.QueryRow(ctx, `UPDATE history SET hid_counter = hid_counter + ?, update_time = ? WHERE id = ? RETURNING hid_counter`,
 		n, tx.Now(), historyID).Scan(&next)
-	if err == ErrNoRows {
+	if errors.Is(err, ErrNoRows) {
 		return 0, galaxy.Errorf(galaxy.NotFound, "History not found")
 	}
 	return next - int64(n), err
@@ -271,16 +276,17 @@ func insertNewPermissions(ctx context.Context, tx *Tx, items []placedHDA, made [
 			own = append(own, []any{tx.Now(), tx.Now(), p.Action, made[i].Dataset.ID, p.RoleID})
 		}
 	}
+	write := tx.Later()
 	for _, history := range slices.Sorted(maps.Keys(byDefault)) { // nearly always one
 		cond, arg := AnyOf(tx, "d.id", byDefault[history])
-		_, err := tx.Exec(ctx, `INSERT INTO dataset_permissions (create_time, update_time, action, dataset_id, role_id)
+		_, err := write.Exec(ctx, `INSERT INTO dataset_permissions (create_time, update_time, action, dataset_id, role_id)
 			SELECT d.create_time, d.create_time, p.action, d.id, p.role_id
 			FROM dataset d, default_history_permissions p WHERE `+cond+` AND p.history_id = ? ORDER BY d.id, p.id`, arg, history)
 		if err != nil {
 			return err
 		}
 	}
-	return InsertRows(ctx, tx, "dataset_permissions", []string{"create_time", "update_time", "action", "dataset_id", "role_id"}, own)
+	return InsertRows(ctx, write, "dataset_permissions", []string{"create_time", "update_time", "action", "dataset_id", "role_id"}, own)
 }
 
 // DerivePermissions gives the permissions of what a job makes of input datasets
@@ -367,6 +373,11 @@ const (
 // on their owners' disk usage. It can be repeated: only the difference to what
 // was booked before is added. A purged dataset stays empty and costs nothing.
 func FinishHDAs(ctx context.Context, tx *Tx, finished []FinishedHDA) error {
+	return finishHDAs(ctx, tx, tx, finished)
+}
+
+// finishHDAs reads with q and writes with write.
+func finishHDAs(ctx context.Context, q, write Querier, finished []FinishedHDA) error {
 	if len(finished) == 0 {
 		return nil
 	}
@@ -378,8 +389,8 @@ func FinishHDAs(ctx context.Context, tx *Tx, finished []FinishedHDA) error {
 		hda, dataset, user, total int64
 		purged                    bool
 	}
-	cond, arg := AnyOf(tx, "h.id", ids)
-	rows, err := Collect(ctx, tx, func(r *Rows) (b before, err error) {
+	cond, arg := AnyOf(q, "h.id", ids)
+	rows, err := Collect(ctx, q, func(r *Rows) (b before, err error) {
 		return b, r.Scan(&b.hda, &b.dataset, &b.user, &b.total, &b.purged)
 	}, `SELECT h.id, h.dataset_id, hi.user_id, COALESCE(d.total_size, 0), COALESCE(d.purged, ?) OR COALESCE(h.purged, ?)
 		FROM history_dataset_association h JOIN dataset d ON d.id = h.dataset_id
@@ -410,32 +421,32 @@ func FinishHDAs(ctx context.Context, tx *Tx, finished []FinishedHDA) error {
 			Store: Clip(f.ObjectStoreID, 255), Tool: noNUL(f.ToolVersion), Hide: f.Hide,
 		})
 	}
-	if err := writeFinished(ctx, tx, values); err != nil {
+	if err := writeFinished(ctx, write, values); err != nil {
 		return err
 	}
-	return addDiskUsage(ctx, tx, usage)
+	return addDiskUsage(ctx, write, usage)
 }
 
-func writeFinished(ctx context.Context, tx *Tx, values []finishedJSON) error {
+func writeFinished(ctx context.Context, q Querier, values []finishedJSON) error {
 	from, meta := finishedSQLite, metaSQLite
-	if tx.Engine() == PostgreSQL {
+	if q.Engine() == PostgreSQL {
 		from, meta = finishedPostgreSQL, metaPostgreSQL
 	}
 	for chunk := range slices.Chunk(values, 1000) {
 		text := string(JSON(chunk))
-		if _, err := tx.Exec(ctx, `UPDATE dataset SET state = v.state, file_size = v.size, total_size = v.total, update_time = ?,
+		if _, err := q.Exec(ctx, `UPDATE dataset SET state = v.state, file_size = v.size, total_size = v.total, update_time = ?,
 			created_from_basename = COALESCE(NULLIF(v.base, ''), created_from_basename),
 			object_store_id = COALESCE(NULLIF(v.store, ''), object_store_id)
-			FROM `+from+` WHERE dataset.id = v.did`, tx.Now(), text); err != nil {
+			FROM `+from+` WHERE dataset.id = v.did`, q.Now(), text); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE history_dataset_association SET
+		if _, err := q.Exec(ctx, `UPDATE history_dataset_association SET
 			name = COALESCE(NULLIF(v.name, ''), history_dataset_association.name), info = v.info,
 			blurb = NULLIF(v.blurb, ''), peek = NULLIF(v.peek, ''),
 			extension = COALESCE(NULLIF(v.ext, ''), extension), metadata = CASE WHEN v.meta = '' THEN metadata ELSE `+meta+` END,
 			tool_version = COALESCE(NULLIF(v.tool, ''), tool_version),
 			visible = CASE WHEN v.hide THEN NOT v.hide ELSE visible END, update_time = ?
-			FROM `+from+` WHERE history_dataset_association.id = v.id`, tx.Now(), text); err != nil {
+			FROM `+from+` WHERE history_dataset_association.id = v.id`, q.Now(), text); err != nil {
 			return err
 		}
 	}
@@ -444,7 +455,7 @@ func writeFinished(ctx context.Context, tx *Tx, values []finishedJSON) error {
 
 // addDiskUsage books bytes on people's disk usage, in the order of their ids so
 // that two transactions cannot wait for each other.
-func addDiskUsage(ctx context.Context, tx *Tx, usage map[int64]int64) error {
+func addDiskUsage(ctx context.Context, q Querier, usage map[int64]int64) error {
 	users := make([]int64, 0, len(usage))
 	for user, bytes := range usage {
 		if bytes != 0 {
@@ -453,7 +464,7 @@ func addDiskUsage(ctx context.Context, tx *Tx, usage map[int64]int64) error {
 	}
 	slices.Sort(users)
 	for _, user := range users { // nearly always one
-		if _, err := tx.Exec(ctx, `UPDATE galaxy_user SET disk_usage = CASE WHEN COALESCE(disk_usage, 0) + ? < 0 THEN 0
+		if _, err := q.Exec(ctx, `UPDATE galaxy_user SET disk_usage = CASE WHEN COALESCE(disk_usage, 0) + ? < 0 THEN 0
 			ELSE COALESCE(disk_usage, 0) + ? END WHERE id = ?`, usage[user], usage[user], user); err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func (db *DB) openPostgreSQL(ctx context.Context) error {
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "orrery"
 	}
-	pool := stdlib.OpenDB(*cfg)
+	pool := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(genericPlans))
 	pool.SetMaxOpenConns(db.opts.MaxConns)
 	pool.SetMaxIdleConns(db.opts.MaxConns)
 	// A connection costs the database as much as some hundred statements before it
@@ -91,6 +91,19 @@ func (db *DB) openPostgreSQL(ctx context.Context) error {
 	db.querier = querier{run: pool, pool: pool, dialect: &dialect{engine: PostgreSQL}}
 	db.write = pool
 	return nil
+}
+
+// genericPlans has PostgreSQL plan each prepared statement once and not at every
+// execution: our statements are few and find rows by their keys, so that a plan
+// made for the values at hand is not better, and planning took longer than
+// executing.
+func genericPlans(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET plan_cache_mode TO force_generic_plan")
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42704" { // PostgreSQL 11 and older do not know it
+		return nil
+	}
+	return err
 }
 
 func (db *DB) openSQLite(ctx context.Context) error {

@@ -167,16 +167,17 @@ func CreateJobs(ctx context.Context, tx *Tx, news []NewJob) ([]*Job, [][]HDA, er
 			}
 		}
 	}
-	if err := InsertRows(ctx, tx, "job_parameter", []string{"job_id", "name", "value"}, parameters); err != nil {
+	write := tx.Later()
+	if err := InsertRows(ctx, write, "job_parameter", []string{"job_id", "name", "value"}, parameters); err != nil {
 		return nil, nil, err
 	}
-	if err := InsertRows(ctx, tx, "job_to_input_dataset", []string{"job_id", "name", "dataset_id", "dataset_version"}, inputs); err != nil {
+	if err := InsertRows(ctx, write, "job_to_input_dataset", []string{"job_id", "name", "dataset_id", "dataset_version"}, inputs); err != nil {
 		return nil, nil, err
 	}
-	if err := InsertRows(ctx, tx, "orrery_wait", []string{"job_id", "dataset_id"}, waits); err != nil {
+	if err := InsertRows(ctx, write, "orrery_wait", []string{"job_id", "dataset_id"}, waits); err != nil {
 		return nil, nil, err
 	}
-	if err := addJobHistory(ctx, tx, galaxy.JobNew, "", ids...); err != nil {
+	if err := addJobHistory(ctx, write, galaxy.JobNew, "", ids...); err != nil {
 		return nil, nil, err
 	}
 	outputs, err := createOutputs(ctx, tx, news, ids)
@@ -206,7 +207,7 @@ func createOutputs(ctx context.Context, tx *Tx, news []NewJob, ids []int64) ([][
 			rows = append(rows, []any{ids[i], outputs[i][o].ID, n.OutputNames[o]})
 		}
 	}
-	return outputs, InsertRows(ctx, tx, "job_to_output_dataset", []string{"job_id", "dataset_id", "name"}, rows)
+	return outputs, InsertRows(ctx, tx.Later(), "job_to_output_dataset", []string{"job_id", "dataset_id", "name"}, rows)
 }
 
 func distinctHDAs(news []NewJob) []int64 {

@@ -39,6 +39,10 @@ type Tx struct {
 	now time.Time
 	// afterCommit is run, in order, once the transaction is durable.
 	afterCommit []func()
+	// conn is the connection that the transaction is on, deferred what Flush runs
+	// on it (PostgreSQL).
+	conn     *sql.Conn
+	deferred []deferred
 }
 
 // Querier is what DB and Tx share, so that one function serves both.
@@ -120,7 +124,7 @@ func (tx *Tx) Relax(ctx context.Context) error {
 	if tx.Engine() != PostgreSQL {
 		return nil
 	}
-	_, err := tx.Exec(ctx, "SET LOCAL synchronous_commit TO off")
+	_, err := tx.Later().Exec(ctx, "SET LOCAL synchronous_commit TO off")
 	return err
 }
 
@@ -150,13 +154,18 @@ func (db *DB) writeOnce(ctx context.Context, f func(tx *Tx) error) error {
 		}
 		defer db.lock.release()
 	}
-	sqlTx, err := db.write.BeginTx(ctx, nil)
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer conn.Close()
+	sqlTx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
 	tx := &Tx{
 		querier: querier{run: sqlTx, pool: db.pool, dialect: db.dialect},
-		tx:      sqlTx, db: db, now: db.Now(),
+		tx:      sqlTx, db: db, now: db.Now(), conn: conn,
 	}
 	done := false
 	defer func() {
@@ -165,6 +174,9 @@ func (db *DB) writeOnce(ctx context.Context, f func(tx *Tx) error) error {
 		}
 	}()
 	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.Flush(ctx); err != nil {
 		return err
 	}
 	if err := sqlTx.Commit(); err != nil {
