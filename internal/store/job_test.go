@@ -734,28 +734,35 @@ func TestRequeuedJobsGoBackToTheirPool(t *testing.T) {
 	})
 }
 
-// The claim must not read finished jobs, nor those of other pools: it is run for
-// each wake-up.
+// The claim must not read finished jobs, nor those of other pools, whatever part
+// of all jobs is new: it is run for each wake-up.
 func TestClaimingUsesItsIndex(t *testing.T) {
-	db := storetest.PostgreSQL(t)
-	user, _, hist := person(t, db, "ann")
-	exec(t, db, `INSERT INTO job (create_time, update_time, history_id, user_id, tool_id, tool_version, state, imported, handler)
-		SELECT now(), now(), ?, ?, 'cat1', '1', CASE WHEN i % 50 = 0 THEN 'new' ELSE 'ok' END, false, CASE WHEN i % 50 = 0 THEN 'other' ELSE 'h1' END
-		FROM generate_series(1, 100000) i`, hist, user)
-	for range 3 {
-		newJob(t, db, submission{user: user, history: hist})
-	}
-	if _, err := db.Exec(t.Context(), "ANALYZE job"); err != nil {
-		t.Fatal(err)
-	}
-	plan, err := store.Column[string](t.Context(), db, "EXPLAIN "+store.ClaimQuery(db), []string{"h1", "_default_"}, 74, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := strings.Join(plan, "\n"); !strings.Contains(text, "orrery_job_new") || strings.Contains(text, "Seq Scan on job") {
-		t.Errorf("the claim does not use orrery_job_new:\n%s", text)
-	}
-	if got := len(claim(t, db, newServer(t, db, "h1"), 10)); got != 3 {
-		t.Errorf("claimed %d jobs, want 3", got)
+	for name, done := range map[string]int{"mostly finished": 99, "half finished": 50, "all new": 0} {
+		t.Run(name, func(t *testing.T) {
+			db := storetest.PostgreSQL(t)
+			user, _, hist := person(t, db, "ann")
+			jobs := 20000
+			if done == 99 {
+				jobs = 100000
+			}
+			exec(t, db, `INSERT INTO job (create_time, update_time, history_id, user_id, tool_id, tool_version, state, imported, handler)
+				SELECT now(), now(), ?, ?, 'cat1', '1', CASE WHEN i % 100 < ? THEN 'ok' ELSE 'new' END, false, CASE WHEN i % 100 < ? THEN 'h1' ELSE '_default_' END
+				FROM generate_series(1, ?) i`, hist, user, done, done, jobs)
+			if _, err := db.Exec(t.Context(), "ANALYZE job"); err != nil {
+				t.Fatal(err)
+			}
+			query, args := store.ClaimQuery(db.Engine(), []string{"_default_", "h1"}, 10)
+			plan, err := store.Column[string](t.Context(), db, "EXPLAIN "+query, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Join(plan, "\n")
+			if !strings.Contains(text, "orrery_job_new") || strings.Contains(text, "Seq Scan on job") || strings.Contains(text, "job_pkey on job job_") {
+				t.Errorf("the claim does not use orrery_job_new:\n%s", text)
+			}
+			if got := len(claim(t, db, newServer(t, db, "h1"), 10, "_default_", "h1")); got != 10 {
+				t.Errorf("claimed %d jobs, want 10", got)
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"orrery/internal/galaxy"
@@ -123,44 +124,49 @@ type Claim struct {
 	Pool string
 }
 
-// claimedJobs is the part of a claim that picks the jobs: new ones of the given
-// pools that wait for nothing, turn by turn between their owners and in the
-// order of creation within each.
+// poolJobs are the oldest new jobs of one pool that wait for nothing. The pool is
+// asked for as a range, and the order begins with it, because only the index
+// orrery_job_new gives that order: asked for in a simpler way, PostgreSQL may walk
+// past all finished jobs by their ids.
+const poolJobs = `SELECT * FROM (SELECT id, handler, user_id, session_id FROM job WHERE state = 'new' AND handler BETWEEN ? AND ?
+		AND NOT EXISTS (SELECT 1 FROM orrery_wait w WHERE w.job_id = job.id) ORDER BY handler, id LIMIT 2000) p`
+
+// claimedJobs is the part of a claim that picks the jobs: turn by turn between
+// their owners and in the order of creation within each.
 const claimedJobs = `SELECT c.id, c.handler, c.turn FROM (
-		SELECT j.id, j.handler, row_number() OVER (PARTITION BY j.user_id, j.session_id ORDER BY j.id) AS turn
-		FROM (SELECT id, handler, user_id, session_id FROM job WHERE state = 'new' AND %POOLS%
-			AND NOT EXISTS (SELECT 1 FROM orrery_wait w WHERE w.job_id = job.id)
-			ORDER BY id LIMIT 2000) j) c
+		SELECT j.id, j.handler, row_number() OVER (PARTITION BY j.user_id, j.session_id ORDER BY j.id) AS turn FROM (%POOLS%) j) c
 	ORDER BY c.turn, c.id LIMIT ?`
 
-// claimQuery picks the jobs of a claim, locked, by the pools and how many.
-func claimQuery(q Querier) string {
-	cond, _ := AnyOfText(q, "handler", nil)
-	query := replaceOnce(claimedJobs, "%POOLS%", cond)
-	if q.Engine() != PostgreSQL {
-		return query
+// claimQuery picks at most n jobs of distinct pools, locked.
+func claimQuery(engine Engine, pools []string, n int) (query string, args []any) {
+	parts := make([]string, len(pools))
+	for i, pool := range pools {
+		parts[i], args = poolJobs, append(args, pool, pool)
+	}
+	query = replaceOnce(claimedJobs, "%POOLS%", strings.Join(parts, " UNION ALL "))
+	if engine != PostgreSQL {
+		return query, append(args, n)
 	}
 	// The window cannot be locked, so more candidates than needed are read and
 	// those that another handler is just taking are skipped. A row that changed
 	// meanwhile is judged anew by the outer conditions.
 	return `WITH candidate AS MATERIALIZED (` + query + `)
 		SELECT job.id, job.handler, c.turn FROM candidate c JOIN job ON job.id = c.id
-		WHERE job.state = 'new' AND job.handler = c.handler ORDER BY c.turn, c.id LIMIT ? FOR UPDATE OF job SKIP LOCKED`
+		WHERE job.state = 'new' AND job.handler = c.handler ORDER BY c.turn, c.id LIMIT ? FOR UPDATE OF job SKIP LOCKED`, append(args, n+64, n)
 }
 
 // ClaimJobs gives an instance at most n new jobs of its pools (job.handler
 // holds the pool's tag, `_default_`, or the server's own name), and marks them
 // queued. Any number of instances may claim at once: each job goes to one.
 func ClaimJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, pools []string, n int) ([]Claim, error) {
-	_, pooled := AnyOfText(tx, "handler", pools)
-	args := []any{pooled, n}
-	if tx.Engine() == PostgreSQL {
-		args = []any{pooled, n + 64, n}
+	if len(pools) == 0 {
+		return nil, nil
 	}
+	query, args := claimQuery(tx.Engine(), slices.Compact(slices.Sorted(slices.Values(pools))), n)
 	taken, err := Collect(ctx, tx, func(r *Rows) (c Claim, err error) {
 		var turn int64
 		return c, r.Scan(&c.JobID, &c.Pool, &turn)
-	}, claimQuery(tx), args...)
+	}, query, args...)
 	if err != nil || len(taken) == 0 {
 		return nil, err
 	}
