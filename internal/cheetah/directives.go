@@ -367,7 +367,7 @@ func (b *builder) tagEnd(t tag) {
 	found := false
 	if b.atComment() {
 		at := b.pos
-		b.pos += 1
+		b.pos++
 		if b.directive() == "" {
 			b.pos = at
 			found = true

@@ -242,7 +242,7 @@ func (r *runtime) jsonLoads(s string) Value {
 	}
 	v, err := r.jsonValue(dec, 0)
 	if err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = errors.New("the text ends too early")
 		}
 		fail(err)

@@ -516,7 +516,6 @@ func (s *source) formatString(t string, raw bool, pos int) node {
 			lit(t[start:i])
 			depth, j := 0, i+1
 			var quoteCh byte
-			exprEnd := -1
 		scan:
 			for ; j < len(t); j++ {
 				c := t[j]
@@ -537,11 +536,10 @@ func (s *source) formatString(t string, raw bool, pos int) node {
 					break scan
 				}
 			}
-			exprEnd = j
 			if j >= len(t) {
 				s.fail(pos, "f-string: expecting '}'")
 			}
-			text := t[i+1 : exprEnd]
+			text := t[i+1 : j]
 			fv := &formatNode{}
 			if trimmed := strings.TrimRight(text, " \t"); strings.HasSuffix(trimmed, "=") && !strings.HasSuffix(trimmed, "==") && !strings.HasSuffix(trimmed, "!=") && !strings.HasSuffix(trimmed, "<=") && !strings.HasSuffix(trimmed, ">=") {
 				lit(text)

@@ -559,7 +559,7 @@ func (p *parser) toTarget(n node) target {
 		if x.base == nil && len(x.names) == 1 {
 			return &nameTarget{x.names[0]}
 		}
-		var obj node = x.base
+		obj := x.base
 		names := x.names
 		if x.base == nil {
 			obj = &nameNode{names[0]}

@@ -533,7 +533,7 @@ func (r *runtime) sub(p *pattern, repl Value, text string, n int64) (string, int
 	r.findAll(p, text, func(m *match) bool {
 		s := m.span(0)
 		b.WriteString(string(runes[done:s[0]]))
-		out := ""
+		var out string
 		if isStr {
 			out = m.expand(r, tmpl)
 		} else {

@@ -151,7 +151,7 @@ func excText(e *Exc) (s string) {
 			s = e.Typ.Name
 		}
 	}()
-	s = newRuntime(nil, nil, Limits{}).str(e)
+	s = newRuntime(context.Background(), nil, Limits{}).str(e)
 	if s == "" {
 		s = e.Typ.Name
 	}

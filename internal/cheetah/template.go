@@ -134,7 +134,7 @@ func Str(v Value) string {
 	if ok {
 		return s
 	}
-	r := newRuntime(nil, nil, Limits{})
+	r := newRuntime(context.Background(), nil, Limits{})
 	if err := r.guard("", func() { s = r.str(v) }); err != nil {
 		return "<" + typeName(v) + ">"
 	}
@@ -143,7 +143,7 @@ func Str(v Value) string {
 
 // Repr is Python's repr(v).
 func Repr(v Value) (s string) {
-	r := newRuntime(nil, nil, Limits{})
+	r := newRuntime(context.Background(), nil, Limits{})
 	if err := r.guard("", func() { s = r.repr(v) }); err != nil {
 		return "<" + typeName(v) + ">"
 	}

@@ -98,7 +98,7 @@ func newExc(name string, parent *Type) *Type {
 var (
 	excBase         = newExc("BaseException", nil)
 	excException    = newExc("Exception", excBase)
-	excSystemExit   = newExc("SystemExit", excBase)
+	_               = newExc("SystemExit", excBase)
 	excArithmetic   = newExc("ArithmeticError", excException)
 	excZeroDivision = newExc("ZeroDivisionError", excArithmetic)
 	excOverflow     = newExc("OverflowError", excArithmetic)

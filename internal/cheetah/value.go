@@ -1,6 +1,7 @@
 package cheetah
 
 import (
+	"context"
 	"math"
 	"math/big"
 	"strconv"
@@ -122,13 +123,13 @@ func (d *Dict) Get(key Value) (v Value, ok bool) {
 			v, ok = nil, false
 		}
 	}()
-	return d.get(newRuntime(nil, nil, Limits{}), key)
+	return d.get(newRuntime(context.Background(), nil, Limits{}), key)
 }
 
 // Set stores a value. Keys that Python cannot hash (lists, dicts) are ignored.
 func (d *Dict) Set(key, val Value) {
 	defer func() { _ = recover() }()
-	d.set(newRuntime(nil, nil, Limits{}), key, val)
+	d.set(newRuntime(context.Background(), nil, Limits{}), key, val)
 }
 
 // Each calls f for each key and value, in order, until it returns false.
@@ -172,7 +173,7 @@ type Set struct {
 // NewSet makes a set of the values given.
 func NewSet(items ...Value) *Set {
 	s := &Set{}
-	r := newRuntime(nil, nil, Limits{})
+	r := newRuntime(context.Background(), nil, Limits{})
 	for _, v := range items {
 		s.add(r, v)
 	}
