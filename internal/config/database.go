@@ -14,6 +14,7 @@ import (
 // Engine is a kind of database.
 type Engine string
 
+// The kinds of databases.
 const (
 	SQLite     Engine = "sqlite"
 	PostgreSQL Engine = "postgresql"

@@ -153,7 +153,7 @@ func parseXML(path string, data []byte) (*element, error) {
 	for {
 		line, column := d.InputPos()
 		tok, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
