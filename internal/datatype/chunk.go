@@ -50,14 +50,14 @@ func (r *Registry) ReadChunk(path, ext string, offset int64, size int) (Chunk, e
 	if err != nil {
 		return Chunk{}, err
 	}
-	skipped := offset
+	var skipped int64
 	if format == "" {
 		offset = min(offset, st.Size())
 		if _, err = f.Seek(offset, io.SeekStart); err != nil {
 			return Chunk{}, err
 		}
 		in = f
-	} else if skipped, err = io.CopyN(io.Discard, in, offset); err == io.EOF {
+	} else if skipped, err = io.CopyN(io.Discard, in, offset); errors.Is(err, io.EOF) {
 		offset = skipped
 	} else if err != nil {
 		return Chunk{}, fmt.Errorf("the compressed file is damaged: %w", err)

@@ -57,7 +57,7 @@ func readPicture(path string) (pictureFacts, bool, error) {
 	defer file.Close()
 	var head [64]byte
 	n, err := io.ReadFull(file, head[:])
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && err != io.EOF {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return pictureFacts{}, false, err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {

@@ -3,6 +3,7 @@ package datatype
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,7 +46,7 @@ func counts(line []byte) bool {
 
 func textMeta(f *metaFile) error {
 	n, err := countDataLines(f.path)
-	if err == ErrNotText {
+	if errors.Is(err, ErrNotText) {
 		f.set("data_lines", nil)
 		return nil
 	}

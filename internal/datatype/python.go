@@ -1,6 +1,7 @@
 package datatype
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -129,7 +130,7 @@ func toFloat(s string) (float64, bool) {
 	}
 	f, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)
 	if err != nil {
-		if ne, ok := err.(*strconv.NumError); ok && ne.Err == strconv.ErrRange {
+		if errors.Is(err, strconv.ErrRange) {
 			return f, true
 		}
 		return 0, false

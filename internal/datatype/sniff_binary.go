@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"path"
@@ -107,7 +108,7 @@ func fileTail(name string, n int64) []byte {
 	}
 	b := make([]byte, min(n, st.Size()))
 	got, err := f.ReadAt(b, st.Size()-int64(len(b)))
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil
 	}
 	return b[:got]
