@@ -15,6 +15,7 @@ import (
 // Kind is what a planned process is.
 type Kind string
 
+// The kinds of processes.
 const (
 	Web     Kind = "web"     // a web worker, which may handle jobs as well
 	Handler Kind = "handler" // a job handler without a web server

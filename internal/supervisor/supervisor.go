@@ -28,6 +28,7 @@ const (
 // EventKind says what happened to a process.
 type EventKind string
 
+// What happens to processes.
 const (
 	Started    EventKind = "started"    // it has a process id
 	Ready      EventKind = "ready"      // it serves
