@@ -358,7 +358,7 @@ func (r *rst) list(lines []string, i, depth int, tag string) int {
 			i++
 			continue
 		}
-		width := 0
+		var width int
 		if tag == "ul" {
 			m := bulletLine.FindStringSubmatch(lines[i])
 			if m == nil || (mark != "" && mark != m[1]+m[3]) {

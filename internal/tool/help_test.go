@@ -2,6 +2,7 @@ package tool
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -80,7 +81,7 @@ func TestHelpFormats(t *testing.T) {
 func wellFormed(s string) error {
 	d := xml.NewDecoder(strings.NewReader("<x>" + s + "</x>"))
 	for {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

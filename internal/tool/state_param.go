@@ -72,14 +72,14 @@ func emptyNumber(par *Param, raw any) (any, *ParamError) {
 	return nil, paramErr(par, "the attribute 'value' must be set for non optional parameters").withValue(raw)
 }
 
-func (par *Param) isDynamic() bool {
-	switch par.Kind {
+func (p *Param) isDynamic() bool {
+	switch p.Kind {
 	case KindGenomeBuild, KindDataColumn, KindGroupTag:
 		return true
 	case KindDrillDown:
-		return par.DynamicCode != ""
+		return p.DynamicCode != ""
 	}
-	return par.Dynamic != nil || par.DynamicCode != ""
+	return p.Dynamic != nil || p.DynamicCode != ""
 }
 
 // selectValue checks a choice against the options; the label of an option is taken for its value.

@@ -501,7 +501,7 @@ func (x *testExpansion) conditional(p *Param, name string, names []string, out *
 			}
 		}
 	} else {
-		value := ""
+		var value string
 		switch {
 		case in != nil:
 			value, _ = in.Value.(string)

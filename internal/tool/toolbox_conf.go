@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"sort"
@@ -107,7 +108,8 @@ func (r *confReader) readFile(file string) []confItem {
 }
 
 func (r *confReader) noteError(file string, err error) {
-	if fe, ok := err.(*FileError); ok {
+	var fe *FileError
+	if errors.As(err, &fe) {
 		r.note(fe.File, fe.Line, fe.Msg)
 		return
 	}
