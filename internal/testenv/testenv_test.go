@@ -3,6 +3,7 @@ package testenv
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -97,8 +98,8 @@ func TestPostgresIsGoneAfterAKill(t *testing.T) {
 		if _, err := os.Stat(dir); !os.IsNotExist(err) {
 			return fmt.Errorf("%s is still there", dir)
 		}
-		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
-			return fmt.Errorf("process %d still runs: %v", pid, err)
+		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("process %d still runs: %v", pid, err) //nolint:errorlint // no error means that it runs
 		}
 		return nil
 	})

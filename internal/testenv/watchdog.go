@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,7 +32,7 @@ func watchdog(script string) (stop func() error, err error) {
 	held.pipes = append(held.pipes, pipe)
 	held.mu.Unlock()
 	return func() error {
-		if err := pipe.Close(); err != nil && err != os.ErrClosed {
+		if err := pipe.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 			return err
 		}
 		return cmd.Wait()
