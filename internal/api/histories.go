@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -351,7 +352,7 @@ func (r *Request) formOrJSON() (payload, error) {
 		return r.payload()
 	}
 	r.Body = http.MaxBytesReader(r.W, r.Body, r.router.MaxBody)
-	if err := r.ParseMultipartForm(1 << 20); err != nil && err != http.ErrNotMultipart {
+	if err := r.ParseMultipartForm(1 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return nil, galaxy.Errorf(galaxy.Invalid, "The form could not be read: %w", err)
 	}
 	if r.MultipartForm != nil {

@@ -83,9 +83,7 @@ func (j *Jobs) list(r *Request) (any, error) {
 	f := store.JobFilter{
 		States: query["state"], ToolIDs: query["tool_id"], OrderByCreate: r.Param("order_by") == "create_time", Search: r.Param("search"),
 	}
-	for _, like := range query["tool_id_like"] {
-		f.ToolLike = append(f.ToolLike, like)
-	}
+	f.ToolLike = append(f.ToolLike, query["tool_id_like"]...)
 	var err error
 	if h := r.Param("history_id"); h != "" {
 		if f.HistoryID, err = r.DecodeID(h); err != nil {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -45,7 +46,7 @@ func readForm(r *api.Request) (form, error) {
 	r.Body = http.MaxBytesReader(r.W, r.Body, maxForm)
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data" {
 		err := r.ParseMultipartForm(maxForm)
-		if err != nil && err != http.ErrNotMultipart {
+		if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 			return nil, galaxy.Errorf(galaxy.Invalid, "The form could not be read: %w", err)
 		}
 		for name, values := range r.PostForm {
