@@ -319,6 +319,9 @@ func runHandler(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := giveWay(); err != nil {
+		p.log.Warn("the handler and its jobs have the same priority as the web workers", "error", err)
+	}
 	ctx, stop := p.stopSignal()
 	defer stop()
 	if len(f.tags) == 0 {

@@ -36,10 +36,14 @@ func Of(root string, job int64) Dir {
 	return Dir{Path: filepath.Join(append(append([]string{root}, levels...), digits)...), JobID: job}
 }
 
-// Create makes the folder and its sub-folders; it may exist already.
+// Create makes the folder and its sub-folders, except Configs, which few jobs
+// need; it may exist already.
 func (d Dir) Create() error {
-	for _, sub := range []string{d.Working(), d.Configs(), d.outputs(), d.tmp(), filepath.Join(d.Path, "home")} {
-		if err := os.MkdirAll(sub, 0o755); err != nil {
+	if err := os.MkdirAll(d.Path, 0o755); err != nil {
+		return fmt.Errorf("making the job's folder: %w", err)
+	}
+	for _, sub := range []string{d.Working(), d.outputs(), d.tmp(), filepath.Join(d.Path, "home")} {
+		if err := os.Mkdir(sub, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("making the job's folder: %w", err)
 		}
 	}
