@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 type itemKind int
@@ -62,7 +63,7 @@ func (s *Snapshot) document(k docKey, make func() (any, error)) (*Document, erro
 		if err != nil {
 			return nil, err
 		}
-		d, err := newDocument(v)
+		d, err := newDocument(v, s.earlier[k])
 		if err != nil {
 			return nil, err
 		}
@@ -77,10 +78,38 @@ func (s *Snapshot) document(k docKey, make func() (any, error)) (*Document, erro
 	return v.(*Document), nil
 }
 
-func newDocument(v any) (*Document, error) {
+// inherit makes the documents that people asked an earlier snapshot for, so that nobody waits for them once this one
+// takes its place. What did not change is taken over.
+func (s *Snapshot) inherit(earlier *Snapshot) {
+	earlier.docMu.Lock()
+	s.earlier = maps.Clone(earlier.docs)
+	earlier.docMu.Unlock()
+	for k := range s.earlier {
+		// One that cannot be made is told to whoever asks for it.
+		switch k.kind {
+		case "tools":
+			_, _ = s.Tools(k.view, k.who, k.help)
+		case "flat":
+			_, _ = s.FlatTools(k.who, k.help)
+		case "panel":
+			_, _ = s.PanelView(k.view, k.who)
+		case "views":
+			_, _ = s.PanelViews()
+		case "tests":
+			_, _ = s.TestsSummary(k.who)
+		}
+	}
+	s.earlier = nil
+}
+
+// newDocument makes a document, or gives the earlier one, which may be nil, if it says the same.
+func newDocument(v any, earlier *Document) (*Document, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
+	}
+	if earlier != nil && bytes.Equal(earlier.JSON, data) {
+		return earlier, nil
 	}
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)

@@ -74,6 +74,8 @@ type Snapshot struct {
 	docMu  sync.Mutex
 	docs   map[docKey]*Document
 	flight singleflight.Group
+	// earlier are the documents of the snapshot before, until this one is in use.
+	earlier map[docKey]*Document
 
 	indexOnce sync.Once
 	index     *searchIndex
@@ -136,6 +138,9 @@ func (b *Toolbox) Reload() error {
 	s, err := b.build()
 	if err != nil {
 		return err
+	}
+	if earlier := b.current.Load(); earlier != nil {
+		s.inherit(earlier)
 	}
 	b.current.Store(s)
 	return nil

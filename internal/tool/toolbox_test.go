@@ -551,7 +551,7 @@ func FuzzIndex(f *testing.F) {
 }
 
 // generated makes a toolbox of n tools that share a macro file.
-func generated(b *testing.B, n int) (string, Options) {
+func generated(b testing.TB, n int) (string, Options) {
 	fs := map[string]string{"m.xml": `<macros><xml name="in"><param name="input" type="data" format="txt"/><param name="n" type="integer" value="1"/></xml><token name="@V@">1.0</token></macros>`}
 	conf := `<toolbox tool_path=".">`
 	for i := range n {
@@ -601,5 +601,35 @@ func BenchmarkSearch464(b *testing.B) {
 	b.ResetTimer()
 	for range b.N {
 		s.Search("tool 33", AudienceUser, 20)
+	}
+}
+
+func TestAReloadKeepsTheAnswersThatDidNotChange(t *testing.T) {
+	dir, o := generated(t, 20)
+	box := openBox(t, dir, o)
+	before := box.Snapshot()
+	tools, err := before.Tools("", AudienceUser, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	after := box.Snapshot()
+	if after == before || len(after.docs) != 1 || after.earlier != nil {
+		t.Fatalf("%d answers are ready after the reload", len(after.docs))
+	}
+	if again, err := after.Tools("", AudienceUser, false); err != nil || again != tools {
+		t.Errorf("the same answer was made again: %v", err)
+	}
+	conf := `<toolbox><label id="new" text="New"/></toolbox>`
+	if err := os.WriteFile(filepath.Join(dir, "tool_conf.xml"), []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := box.Snapshot().Tools("", AudienceUser, false); err != nil || again == tools || !bytes.Contains(again.JSON, []byte("New")) {
+		t.Errorf("a changed toolbox gave the old answer: %v", err)
 	}
 }
