@@ -20,6 +20,7 @@ import (
 	"orrery/internal/listen"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
+	"orrery/internal/web/client"
 )
 
 // runServer is `orrery run`: the supervisor with its processes.
@@ -200,6 +201,9 @@ func greet(w io.Writer, cfg *config.Config, plan []supervisor.Planned, sockets m
 	fmt.Fprintf(w, "  processes  %s\n", processes(web, handlers))
 	fmt.Fprintf(w, "  database   %s\n", cfg.Database.Redacted())
 	fmt.Fprintf(w, "  toolbox    %s\n", strings.Join(toolboxFiles(cfg), ", "))
+	if _, err := os.Stat(filepath.Join(clientDir(cfg.Root, cfg.StaticDir), "dist")); web > 0 && err != nil {
+		fmt.Fprintf(w, "  client     missing, only the API is served: %s\n", client.HowToGet)
+	}
 	fmt.Fprintf(w, "  logs       %s\n", cfg.LogDir)
 	switch {
 	case len(cfg.AdminUsers) > 0:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -16,40 +15,6 @@ import (
 
 	"orrery/internal/testenv"
 )
-
-// mountsAreOurs is set in the environment of a test that may mount what it likes.
-const mountsAreOurs = "ORRERY_TEST_OWN_MOUNTS"
-
-// withOwnMounts runs a test once more in a process with mounts of its own, which go when it ends, however it ends; and
-// tells whether it is that process.
-func withOwnMounts(t *testing.T) bool {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs external programs, left out by -short")
-	}
-	if os.Getenv(mountsAreOurs) != "" {
-		return true
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1", "-test.timeout=15m")
-	// A server that was built already is not built again.
-	cmd.Env = append(os.Environ(), mountsAreOurs+"=yes", "ORRERY_BINARY="+testenv.Binary(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	err := cmd.Run()
-	if errors.Is(err, syscall.EPERM) {
-		t.Fatalf("%v: this test mounts a small file system; run it as root or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)", err)
-	}
-	if err != nil || !strings.Contains(output.String(), "PASS") {
-		t.Errorf("%v\n%s", err, &output)
-	}
-	return false
-}
 
 // smallDisk mounts a file system of some MiB.
 func smallDisk(t *testing.T, megabytes string) string {
@@ -76,7 +41,7 @@ const fillTool = `<tool id="fill" name="Fill" version="1.0">
 // TestFullDisk fills the disk on which datasets are. What fails says why, what was there stays as it was, and everything
 // works again once there is room.
 func TestFullDisk(t *testing.T) {
-	if !withOwnMounts(t) {
+	if !apart(t, syscall.CLONE_NEWNS) {
 		return
 	}
 	disk := smallDisk(t, "16")
@@ -157,7 +122,7 @@ func free(t *testing.T, disk string) int64 {
 
 // TestFullDiskOfDatabase fills the disk on which everything is, the SQLite database and the logs, too.
 func TestFullDiskOfDatabase(t *testing.T) {
-	if !withOwnMounts(t) {
+	if !apart(t, syscall.CLONE_NEWNS) {
 		return
 	}
 	disk := smallDisk(t, "64")
