@@ -154,12 +154,13 @@ func (p *process) site(ctx context.Context) (*web.Site, error) {
 		Service:   &upload.Service{Jobs: p.jobs, Tus: tus, AllowPaths: cfg.AllowPathPaste, MaxBytes: cfg.MaximumUploadFileSize, Allowlist: cfg.FetchURLAllowlist},
 		Datatypes: p.types,
 	}
+	catalogue := &api.Catalogue{Configuration: answers, Datatypes: p.types, Builds: p.builds, Toolbox: p.toolbox}
 	for _, resource := range []interface{ Register(*api.Router) }{
 		sessions, users, api.NewRoles(p.users),
 		&api.Histories{Service: histories, Printer: printer},
 		&api.Datasets{Service: datasets, Printer: printer, Builds: p.builds},
 		&api.Storage{Datasets: datasets, Histories: histories},
-		&api.Catalogue{Configuration: answers, Datatypes: p.types, Builds: p.builds, Toolbox: p.toolbox},
+		catalogue, &api.AdminTables{Catalogue: catalogue, DB: p.db},
 		&api.Tools{Toolbox: p.toolbox, Jobs: p.jobs, Datatypes: p.types, Uploads: uploads},
 		uploads,
 		&api.Jobs{Service: p.jobs, Lock: p.locked},

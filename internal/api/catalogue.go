@@ -50,7 +50,7 @@ func (c *Catalogue) Register(rt *Router) {
 		"/api/dynamic_tools", "/api/entry_points", "/api/file_source_instances", "/api/file_source_templates", "/api/libraries",
 		"/api/object_store_instances", "/api/object_store_templates", "/api/plugins", "/api/remote_files/plugins",
 		"/api/tool_data", "/api/tours", "/api/webhooks", "/api/chat/history", "/api/display_applications",
-		"/api/tool_shed_repositories", "/api/licenses",
+		"/api/tool_shed_repositories",
 	} {
 		rt.Handle("GET "+empty, func(*Request) (any, error) { return []any{}, nil })
 	}

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"orrery/internal/galaxy"
 )
@@ -23,14 +25,12 @@ func (c *Catalogue) registerDetails(rt *Router) {
 	} {
 		rt.Handle("GET "+empty, func(r *Request) (any, error) { return []any{}, r.RequireAdmin() })
 	}
-	for _, empty := range []string{"/api/exports", "/api/trs_consume/servers", "/api/users/{id}/credentials"} {
+	for _, empty := range []string{"/api/exports", "/api/trs_consume/servers", "/api/users/{id}/credentials", "/authnz"} {
 		rt.Handle("GET "+empty, func(*Request) (any, error) { return []any{}, nil })
 	}
-	for _, table := range []string{"/admin/quotas_list", "/admin/roles_list", "/forms/forms_list"} {
-		rt.Handle("GET "+table, func(r *Request) (any, error) {
-			return map[string]any{"rows": []any{}, "rows_total": 0}, r.RequireAdmin()
-		})
-	}
+	rt.Handle("GET /api/licenses", func(*Request) (any, error) { return licenses, nil })
+	rt.Handle("GET /api/licenses/{id}", licence)
+	rt.Handle("GET /api/tools/error_stack", func(r *Request) (any, error) { return []any{}, r.RequireAdmin() })
 	rt.Handle("GET /api/sanitize_allow", func(r *Request) (any, error) {
 		return map[string]any{"blocked_toolshed": []any{}, "allowed_toolshed": []any{}, "blocked_local": []any{}, "allowed_local": []any{}}, r.RequireAdmin()
 	})
@@ -64,4 +64,47 @@ func encodeForAdmin(r *Request) (any, error) {
 		return nil, badRequest("%q is not the number of a row", r.PathValue("id"))
 	}
 	return map[string]string{"encoded_id": r.EncodeID(id)}, nil
+}
+
+// licenseJSON describes a licence as the SPDX list does.
+type licenseJSON struct {
+	ID          string   `json:"licenseId"`
+	Name        string   `json:"name"`
+	Reference   string   `json:"reference"`
+	Number      int      `json:"referenceNumber"`
+	Deprecated  bool     `json:"isDeprecatedLicenseId"`
+	OSIApproved bool     `json:"isOsiApproved"`
+	SeeAlso     []string `json:"seeAlso"`
+	DetailsURL  string   `json:"detailsUrl"`
+	URL         string   `json:"spdxUrl"`
+	Recommended bool     `json:"recommended"`
+}
+
+// licenses are those that people choose for workflows and histories, and that
+// of the client.
+var licenses = func() []licenseJSON {
+	var out []licenseJSON
+	for i, l := range []struct {
+		id, name string
+		software bool // approved by the Open Source Initiative
+	}{
+		{"MIT", "MIT License", true}, {"Apache-2.0", "Apache License 2.0", true}, {"AFL-3.0", "Academic Free License v3.0", true},
+		{"BSD-2-Clause", `BSD 2-Clause "Simplified" License`, true}, {"BSD-3-Clause", `BSD 3-Clause "New" or "Revised" License`, true},
+		{"GPL-3.0-only", "GNU General Public License v3.0 only", true}, {"GPL-3.0-or-later", "GNU General Public License v3.0 or later", true},
+		{"LGPL-3.0-or-later", "GNU Lesser General Public License v3.0 or later", true}, {"MPL-2.0", "Mozilla Public License 2.0", true},
+		{"CC0-1.0", "Creative Commons Zero v1.0 Universal", false}, {"CC-BY-4.0", "Creative Commons Attribution 4.0 International", false},
+		{"CC-BY-SA-4.0", "Creative Commons Attribution Share Alike 4.0 International", false},
+	} {
+		page := "https://spdx.org/licenses/" + l.id
+		out = append(out, licenseJSON{l.id, l.name, page + ".html", i + 1, false, l.software, []string{}, page + ".json", page + ".html", i == 0})
+	}
+	return out
+}()
+
+func licence(r *Request) (any, error) {
+	i := slices.IndexFunc(licenses, func(l licenseJSON) bool { return strings.EqualFold(l.ID, r.PathValue("id")) })
+	if i < 0 {
+		return nil, galaxy.Errorf(galaxy.NotFound, "License '%.100s' not found", r.PathValue("id"))
+	}
+	return licenses[i], nil
 }

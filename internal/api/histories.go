@@ -38,6 +38,7 @@ func (h *Histories) Register(rt *Router) {
 	rt.Handle("POST /api/histories/{id}/archive", h.archive)
 	rt.Handle("PUT /api/histories/{id}/archive/restore", h.restore)
 	rt.Handle("GET /api/histories/{id}/citations", h.none)
+	rt.Handle("GET /api/histories/{id}/custom_builds_metadata", h.customBuilds)
 	rt.Handle("GET /api/histories/{id}/exports", h.none)
 	rt.Handle("GET /api/histories/{id}/tool_requests", h.none)
 	rt.Handle("GET /api/histories/{id}/tags", h.tags)
@@ -724,3 +725,33 @@ func owns(a *galaxy.Actor, h *store.History) func(int64) bool {
 	mine := access.ChangeHistory(a, dataset.HistoryAccess(h)) == nil
 	return func(int64) bool { return mine }
 }
+
+// customBuilds gives what a build of a person's own can be made of: the FASTA
+// files in a history.
+func (h *Histories) customBuilds(r *Request) (any, error) {
+	id, err := r.ID("id")
+	if err != nil {
+		return nil, err
+	}
+	_, contents, err := h.Service.Contents(r.Ctx(), r.Actor, store.ContentQuery{
+		HistoryID: id, Order: "hid-asc", Limit: maxFASTA, Slim: true,
+		Filters: store.ParseFilters([]string{"extension", "deleted"}, []string{"fasta", "false"}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	type choice struct {
+		Label string `json:"label"`
+		Value string `json:"value"`
+	}
+	fasta := []choice{}
+	for _, c := range contents {
+		if c.HDA != nil {
+			fasta = append(fasta, choice{strconv.FormatInt(c.HDA.HID, 10) + ": " + c.HDA.Name, r.EncodeID(c.HDA.ID)})
+		}
+	}
+	return map[string]any{"installed_builds": []choice{}, "fasta_hdas": fasta}, nil
+}
+
+// maxFASTA is how many files of a history are offered to make a build of.
+const maxFASTA = 1000
