@@ -74,8 +74,11 @@ func startIn(t *testing.T, binary, dir string) (stop func() string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// Only a test that has failed leaves something to kill.
-	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil { // the test has failed before it stopped the server
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		}
+	})
 	ready := &person{t: t, server: server{URL: "http://localhost:8080"}, client: newBrowser(t)}
 	testenv.Poll(t, "the server to answer", time.Minute, func() bool {
 		status, _, err := ready.request("GET", "/api/version", nil)
