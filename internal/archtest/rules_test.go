@@ -55,6 +55,7 @@ var forTests = []string{"testenv", "store/storetest"}
 // testsAlso are further packages that a package's tests need to set their stage.
 var testsAlso = map[string][]string{
 	"web":        {"store"},
+	"api":        {"wake"},
 	"jobhandler": {"runner/local"},
 }
 

@@ -256,7 +256,7 @@ func (c Claim) guard(ctx context.Context, tx *Tx, serverName string) (galaxy.Job
 	}
 	var state string
 	err := tx.QueryRow(ctx, query, c.JobID, c.Instance, c.Epoch, serverName).Scan(&state)
-	if err == ErrNoRows {
+	if errors.Is(err, ErrNoRows) {
 		return "", ErrClaimLost
 	}
 	return galaxy.JobState(state), err

@@ -34,7 +34,7 @@ func (q querier) Exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 func (q querier) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
-	rows, err := q.run.QueryContext(ctx, q.dialect.rebind(query), q.dialect.encodeAll(args)...)
+	rows, err := q.run.QueryContext(ctx, q.dialect.rebind(query), q.dialect.encodeAll(args)...) //nolint:rowserrcheck // whoever reads Rows asks for Rows.Err
 	if err != nil {
 		return nil, explain(query, err)
 	}
