@@ -434,19 +434,27 @@ func writeFinished(ctx context.Context, q Querier, values []finishedJSON) error 
 	}
 	for chunk := range slices.Chunk(values, 1000) {
 		text := string(JSON(chunk))
+		hdas, datasets := make([]int64, len(chunk)), make([]int64, len(chunk))
+		for i, v := range chunk {
+			hdas[i], datasets[i] = v.ID, v.DatasetID
+		}
+		// The ids are named a second time, so that PostgreSQL, which cannot know how
+		// many rows the JSON has, does not read the whole table for them.
+		byID, ids := AnyOf(q, "dataset.id", datasets)
 		if _, err := q.Exec(ctx, `UPDATE dataset SET state = v.state, file_size = v.size, total_size = v.total, update_time = ?,
 			created_from_basename = COALESCE(NULLIF(v.base, ''), created_from_basename),
 			object_store_id = COALESCE(NULLIF(v.store, ''), object_store_id)
-			FROM `+from+` WHERE dataset.id = v.did`, q.Now(), text); err != nil {
+			FROM `+from+` WHERE dataset.id = v.did AND `+byID, q.Now(), text, ids); err != nil {
 			return err
 		}
+		byID, ids = AnyOf(q, "history_dataset_association.id", hdas)
 		if _, err := q.Exec(ctx, `UPDATE history_dataset_association SET
 			name = COALESCE(NULLIF(v.name, ''), history_dataset_association.name), info = v.info,
 			blurb = NULLIF(v.blurb, ''), peek = NULLIF(v.peek, ''),
 			extension = COALESCE(NULLIF(v.ext, ''), extension), metadata = CASE WHEN v.meta = '' THEN metadata ELSE `+meta+` END,
 			tool_version = COALESCE(NULLIF(v.tool, ''), tool_version),
 			visible = CASE WHEN v.hide THEN NOT v.hide ELSE visible END, update_time = ?
-			FROM `+from+` WHERE history_dataset_association.id = v.id`, q.Now(), text); err != nil {
+			FROM `+from+` WHERE history_dataset_association.id = v.id AND `+byID, q.Now(), text, ids); err != nil {
 			return err
 		}
 	}
