@@ -76,8 +76,9 @@ type licenseJSON struct {
 	OSIApproved bool     `json:"isOsiApproved"`
 	SeeAlso     []string `json:"seeAlso"`
 	DetailsURL  string   `json:"detailsUrl"`
-	URL         string   `json:"spdxUrl"`
+	SPDXURL     string   `json:"spdxUrl"`
 	Recommended bool     `json:"recommended"`
+	URL         string   `json:"url"` // the first of SeeAlso, else SPDXURL
 }
 
 // licenses are those that people choose for workflows and histories, and that
@@ -96,7 +97,7 @@ var licenses = func() []licenseJSON {
 		{"CC-BY-SA-4.0", "Creative Commons Attribution Share Alike 4.0 International", false},
 	} {
 		page := "https://spdx.org/licenses/" + l.id
-		out = append(out, licenseJSON{l.id, l.name, page + ".html", i + 1, false, l.software, []string{}, page + ".json", page + ".html", i == 0})
+		out = append(out, licenseJSON{l.id, l.name, page + ".html", i + 1, false, l.software, []string{}, page + ".json", page + ".html", i == 0, page + ".html"})
 	}
 	return out
 }()
