@@ -195,6 +195,7 @@ type work struct {
 	planets, moons string
 	both           string // planets and moons through cat1
 	job            string // that made both
+	browser        *http.Client
 }
 
 // firstDay makes an account and histories, uploads two files and runs a job over them.
