@@ -308,7 +308,7 @@ func (t *Tools) past(r *Request, id int64) (*store.Job, *tool.Tool, *tool.Entry,
 	for i, p := range rows {
 		params[i] = tool.JobParameter{Name: p.Name, Value: p.Value}
 	}
-	state, err := tool.DecodeJob(r.Ctx(), parsed, params, t.Jobs.Env(r.Actor, row.HistoryID).Datasets)
+	state, err := tool.DecodeJob(r.Ctx(), parsed, params, t.Jobs.Env(r.Actor, 0).Datasets)
 	return row, parsed, entry, state, err
 }
 
@@ -321,11 +321,9 @@ func (t *Tools) rerun(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	history := row.HistoryID
-	if current, err := t.Jobs.CurrentHistory(r.Ctx(), r.Actor); err != nil {
+	history, err := t.Jobs.CurrentHistory(r.Ctx(), r.Actor)
+	if err != nil {
 		return nil, err
-	} else if current != 0 {
-		history = current
 	}
 	message := ""
 	if parsed.Version != row.ToolVersion {

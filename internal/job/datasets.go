@@ -20,6 +20,8 @@ type Datasets struct {
 	Objects *objectstore.Disk
 	IDs     *galaxy.IDCodec
 	Actor   *galaxy.Actor // nil: the job handler, which sees the datasets of its jobs
+	// History is one that the person may see, which whoever makes a Datasets has
+	// made sure of; 0 for none.
 	History int64
 }
 
@@ -61,7 +63,7 @@ func (d *Datasets) Lookup(ctx context.Context, refs []tool.DatasetRef) (map[tool
 func (d *Datasets) visible(ctx context.Context, hdas []store.HDA) ([]store.HDA, error) {
 	var historyIDs, datasetIDs []int64
 	for _, h := range hdas {
-		if !slices.Contains(historyIDs, h.HistoryID) {
+		if h.HistoryID != d.History && !slices.Contains(historyIDs, h.HistoryID) {
 			historyIDs = append(historyIDs, h.HistoryID)
 		}
 		datasetIDs = append(datasetIDs, h.Dataset.ID)
@@ -70,7 +72,7 @@ func (d *Datasets) visible(ctx context.Context, hdas []store.HDA) ([]store.HDA, 
 	if err != nil {
 		return nil, err
 	}
-	open := map[int64]bool{}
+	open := map[int64]bool{d.History: d.History != 0}
 	for i := range histories {
 		h := &histories[i]
 		err := access.SeeHistory(ctx, d.DB, d.Actor, access.History{

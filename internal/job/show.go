@@ -58,7 +58,7 @@ func (s *Service) Get(ctx context.Context, a *galaxy.Actor, id int64) (*store.Jo
 	if err != nil {
 		return nil, err
 	}
-	visible, err := s.datasets(a, j.HistoryID).visible(ctx, hdas)
+	visible, err := s.datasets(a, 0).visible(ctx, hdas)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func (s *Service) CreatorOf(ctx context.Context, a *galaxy.Actor, hda int64) (in
 	if err != nil {
 		return 0, err
 	}
-	visible, err := s.datasets(a, h.HistoryID).visible(ctx, []store.HDA{*h})
+	visible, err := s.datasets(a, 0).visible(ctx, []store.HDA{*h})
 	if err != nil {
 		return 0, err
 	}

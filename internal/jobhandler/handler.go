@@ -55,6 +55,10 @@ type Handler struct {
 	Internal map[string]InternalTool
 	// Poll is how often to look for what no wake-up told; 5 s if zero.
 	Poll time.Duration
+	// Blink is how long a run may last and be written down as begun only together
+	// with its end; 100 ms if zero. Until then the job is shown as queued. The
+	// job's folder tells what happened, should this process die meanwhile.
+	Blink time.Duration
 	// Locked tells whether new jobs must wait (the administrator's job lock).
 	Locked func() bool
 	Log    *slog.Logger
@@ -83,6 +87,9 @@ type active struct {
 func (h *Handler) Run(ctx context.Context) error {
 	if h.Poll == 0 {
 		h.Poll = 5 * time.Second
+	}
+	if h.Blink == 0 {
+		h.Blink = 100 * time.Millisecond
 	}
 	h.active, h.freed = map[int64]*active{}, make(chan struct{}, 1)
 	h.starts = &store.Group[*start]{DB: h.DB, Run: h.runStarts}

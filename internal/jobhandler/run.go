@@ -115,6 +115,7 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 		return errSettled
 	}
 	var external string
+	var unwritten *store.Started
 	if begun {
 		external = p.job.ExternalID
 		h.stoppable(a, run, external)
@@ -125,9 +126,7 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 				return err
 			}
 			external = fmt.Sprint(p.dir.RunPID(c.Attempt))
-			if err := h.started(ctx, c, ev.Command, external); err != nil {
-				return h.notStarted(ctx, a, p, run, external, err)
-			}
+			unwritten = h.howStarted(ev.Command, external)
 		}
 	} else {
 		if err := h.ready(ctx, c, p); err != nil {
@@ -154,9 +153,7 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 			return err
 		}
 		h.stoppable(a, run, external)
-		if err := h.started(ctx, c, ev.Command, external); err != nil {
-			return h.notStarted(ctx, a, p, run, external, err)
-		}
+		unwritten = h.howStarted(ev.Command, external)
 	}
 	h.mu.Lock()
 	deleting := a.deleting
@@ -166,14 +163,60 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 			return err
 		}
 	}
-	end, err := h.Runner.Watch(ctx, run, external)
+	ended := h.watch(ctx, run, external)
+	if unwritten != nil {
+		blink := time.NewTimer(h.Blink)
+		defer blink.Stop()
+		select {
+		case w := <-ended:
+			// What ends in the blink of an eye is written down with its end.
+			return h.conclude(ctx, c, p, w, unwritten)
+		case <-blink.C:
+		}
+		if err := h.started(ctx, c, *unwritten); err != nil {
+			return h.notStarted(ctx, a, p, run, external, err)
+		}
+	}
+	return h.conclude(ctx, c, p, <-ended, nil)
+}
+
+// watched is how a run ended, or why that cannot be told.
+type watched struct {
+	end runner.End
+	err error
+	// panicked is what the runner panicked with, to be raised again where a panic
+	// fails this job alone.
+	panicked any
+}
+
+// watch waits for the end of a run on the side.
+func (h *Handler) watch(ctx context.Context, run runner.Job, external string) <-chan watched {
+	ended := make(chan watched, 1)
+	h.jobs.Go(func() {
+		var w watched
+		defer func() {
+			w.panicked = recover()
+			ended <- w
+		}()
+		w.end, w.err = h.Runner.Watch(ctx, run, external)
+	})
+	return ended
+}
+
+// conclude writes down the outcome of a run that has ended, and its start if that
+// has not been written down.
+func (h *Handler) conclude(ctx context.Context, c store.Claim, p *prepared, w watched, unwritten *store.Started) error {
+	if w.panicked != nil {
+		panic(w.panicked)
+	}
+	if w.err != nil {
+		return w.err
+	}
+	outcome, err := h.collect(ctx, c, p, w.end)
 	if err != nil {
 		return err
 	}
-	outcome, err := h.collect(ctx, c, p, end)
-	if err != nil {
-		return err
-	}
+	outcome.Started = unwritten
 	return h.finish(ctx, c, p, outcome)
 }
 
@@ -205,11 +248,16 @@ func (h *Handler) stopAndFinish(ctx context.Context, a *active, p *prepared, run
 	return h.finish(ctx, a.claim, p, store.Finished{State: galaxy.JobDeleted})
 }
 
-func (h *Handler) started(ctx context.Context, c store.Claim, command, external string) error {
-	return h.starts.Write(ctx, &start{claim: c, Started: store.Started{
+func (h *Handler) started(ctx context.Context, c store.Claim, s store.Started) error {
+	return h.starts.Write(ctx, &start{claim: c, Started: s})
+}
+
+// howStarted is what is written down about a run that was handed over.
+func (h *Handler) howStarted(command, external string) *store.Started {
+	return &store.Started{
 		CommandLine: command, Runner: h.RunnerName, ExternalID: external, DestinationID: h.DestinationID,
 		Destination: store.JSON(h.DestinationParams),
-	}})
+	}
 }
 
 // start and end are changes of a job that share a transaction with those of other

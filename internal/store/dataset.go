@@ -297,18 +297,31 @@ func DerivePermissions(ctx context.Context, q Querier, historyID int64, datasetI
 	if len(datasetIDs) == 0 {
 		return nil, nil
 	}
+	// One round trip: the inputs' roles, then the history's default for access.
 	cond, arg := AnyOf(q, "dataset_id", datasetIDs)
-	perms, err := Collect(ctx, q, scanPermission,
-		`SELECT DISTINCT action, role_id FROM dataset_permissions WHERE `+cond+` ORDER BY action, role_id`, arg)
-	if err != nil || len(perms) == 0 {
+	type origin struct {
+		Permission
+		history bool
+	}
+	rows, err := Collect(ctx, q, func(r *Rows) (o origin, err error) { return o, r.Scan(&o.Action, &o.RoleID, &o.history) },
+		`SELECT DISTINCT action, role_id, 1 = 0 FROM dataset_permissions WHERE `+cond+`
+		UNION ALL SELECT action, role_id, 1 = 1 FROM default_history_permissions WHERE history_id = ? AND action = ?
+		ORDER BY 3, 1, 2`, arg, historyID, ActionAccess)
+	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(perms, func(p Permission) bool { return p.Action == ActionAccess }) {
-		return perms, nil
+	var perms []Permission
+	restricted := false
+	for _, o := range rows {
+		switch {
+		case !o.history:
+			restricted = restricted || o.Action == ActionAccess
+			perms = append(perms, o.Permission)
+		case perms != nil && !restricted:
+			perms = append(perms, o.Permission)
+		}
 	}
-	access, err := Collect(ctx, q, scanPermission,
-		`SELECT action, role_id FROM default_history_permissions WHERE history_id = ? AND action = ?`, historyID, ActionAccess)
-	return append(perms, access...), err
+	return perms, nil
 }
 
 func scanPermission(r *Rows) (p Permission, err error) { return p, r.Scan(&p.Action, &p.RoleID) }

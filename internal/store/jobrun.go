@@ -183,7 +183,8 @@ func ClaimJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, po
 	if err := addJobHistory(ctx, write, galaxy.JobQueued, "", ids...); err != nil {
 		return nil, err
 	}
-	if err := setOutputState(ctx, write, galaxy.DatasetQueued, ids); err != nil {
+	// Nobody is told of this state alone: the next change comes in a moment.
+	if err := setDatasetState(ctx, write, galaxy.DatasetQueued, ids); err != nil {
 		return nil, err
 	}
 	return takeClaims(ctx, tx, instance, taken)
@@ -290,31 +291,42 @@ func StartJob(ctx context.Context, tx *Tx, c Claim, serverName string, s Started
 		return err
 	}
 	write := tx.Later()
-	if _, err := write.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, command_line = ?, job_runner_name = ?,
-		job_runner_external_id = ?, destination_id = ?, destination_params = ? WHERE id = ?`,
-		string(galaxy.JobRunning), tx.Now(), noNUL(s.CommandLine), s.Runner, s.ExternalID, s.DestinationID, s.Destination, c.JobID); err != nil {
+	if err := writeStart(ctx, tx, write, c.JobID, state, s); err != nil {
 		return err
-	}
-	if state != galaxy.JobRunning {
-		if err := addJobHistory(ctx, write, galaxy.JobRunning, "", c.JobID); err != nil {
-			return err
-		}
 	}
 	return setOutputState(ctx, write, galaxy.DatasetRunning, []int64{c.JobID})
 }
 
-// setOutputState moves the unfinished outputs of jobs to a state.
-func setOutputState(ctx context.Context, q Querier, state galaxy.DatasetState, jobs []int64) error {
+// writeStart writes down how a job began; state is the one it had.
+func writeStart(ctx context.Context, tx *Tx, write Querier, job int64, state galaxy.JobState, s Started) error {
+	if _, err := write.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, command_line = ?, job_runner_name = ?,
+		job_runner_external_id = ?, destination_id = ?, destination_params = ? WHERE id = ?`,
+		string(galaxy.JobRunning), tx.Now(), noNUL(s.CommandLine), s.Runner, s.ExternalID, s.DestinationID, s.Destination, job); err != nil {
+		return err
+	}
+	if state == galaxy.JobRunning {
+		return nil
+	}
+	return addJobHistory(ctx, write, galaxy.JobRunning, "", job)
+}
+
+// setDatasetState moves the unfinished outputs of jobs to a state.
+func setDatasetState(ctx context.Context, q Querier, state galaxy.DatasetState, jobs []int64) error {
 	cond, arg := AnyOf(q, "o.job_id", jobs)
 	outputs := "(SELECT h.dataset_id FROM job_to_output_dataset o JOIN history_dataset_association h ON h.id = o.dataset_id WHERE " + cond + ")"
 	_, err := q.Exec(ctx, "UPDATE dataset SET state = ?, update_time = ? WHERE state NOT IN ('ok', 'error', 'discarded', 'empty') AND id IN "+outputs,
 		string(state), q.Now(), arg)
-	if err != nil {
+	return err
+}
+
+// setOutputState is setDatasetState, and lets the triggers tell the histories'
+// watchers by touching the associations.
+func setOutputState(ctx context.Context, q Querier, state galaxy.DatasetState, jobs []int64) error {
+	if err := setDatasetState(ctx, q, state, jobs); err != nil {
 		return err
 	}
-	// Touching the association lets the triggers tell the history's watchers.
-	cond, arg = AnyOf(q, "o.job_id", jobs)
-	_, err = q.Exec(ctx, "UPDATE history_dataset_association SET update_time = ? WHERE id IN (SELECT o.dataset_id FROM job_to_output_dataset o WHERE "+cond+")",
+	cond, arg := AnyOf(q, "o.job_id", jobs)
+	_, err := q.Exec(ctx, "UPDATE history_dataset_association SET update_time = ? WHERE id IN (SELECT o.dataset_id FROM job_to_output_dataset o WHERE "+cond+")",
 		q.Now(), arg)
 	return err
 }
@@ -331,6 +343,8 @@ type Finished struct {
 	Version                string // what the tool's version command printed
 	Outputs                []FinishedHDA
 	Metrics                []JobMetric
+	// Started is how the job began, if that was not written down before.
+	Started *Started
 }
 
 // FinishJob writes down the outcome of a job and of its outputs, ends the claim,
@@ -352,6 +366,11 @@ func FinishJob(ctx context.Context, tx *Tx, c Claim, serverName string, f Finish
 		// The outputs were given up when the person ended the job, and its info
 		// says so.
 		f.State, f.Outputs, f.Info = galaxy.JobDeleted, nil, ""
+	}
+	if f.Started != nil {
+		if err := writeStart(ctx, tx, write, c.JobID, state, *f.Started); err != nil {
+			return 0, err
+		}
 	}
 	if _, err := write.Exec(ctx, `UPDATE job SET state = ?, update_time = ?, info = COALESCE(?, info), exit_code = ?, tool_stdout = ?, tool_stderr = ?,
 		job_stdout = ?, job_stderr = ?, job_messages = ?, traceback = ? WHERE id = ?`,
