@@ -67,7 +67,7 @@ $(golangci_lint):
 
 .PHONY: fmt
 fmt: ## format the code
-	gofmt -w cmd internal test
+	gofmt -w bench cmd internal test
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for a short while (FUZZTIME=20s)
