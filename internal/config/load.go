@@ -546,11 +546,11 @@ func (l *loader) fillSecret() {
 	at := l.set["id_secret"]
 	if c.IDSecret == DefaultIDSecret || c.IDSecret == "" {
 		c.IDSecret = DefaultIDSecret
-		where := at
+		where, severity := at, Notice // whoever only tries the server has written no file
 		if where == nil && c.Path != "" {
-			where = &node{file: c.Path}
+			where, severity = &node{file: c.Path}, Warning
 		}
-		l.report.add(Warning, where, "id_secret is not set: anyone can decode this server's identifiers and forge its session cookies; set it before others use the server, once and for good, since it makes the URLs")
+		l.report.add(severity, where, "id_secret is not set: anyone can decode this server's identifiers and forge its session cookies; set it before others use the server, once and for good, since it makes the URLs")
 		return
 	}
 	// Blowfish takes keys of 4 to 56 bytes, and Galaxy refuses others.

@@ -99,8 +99,8 @@ func TestLoadWithoutFileHasGalaxysDefaults(t *testing.T) {
 			t.Errorf("%s = %v, want %v", check.what, check.got, check.want)
 		}
 	}
-	if len(problems) != 1 || problems[0].Severity != Warning || !strings.Contains(problems[0].Message, "id_secret") {
-		t.Errorf("problems = %v, want the one warning about id_secret", problems)
+	if len(problems) != 1 || problems[0].Severity != Notice || !strings.Contains(problems[0].Message, "id_secret") {
+		t.Errorf("problems = %v, want the one notice about id_secret", problems)
 	}
 }
 
