@@ -154,8 +154,11 @@ request = function()
 end
 `
 
-// whileReloading measures GET /api/tools while an administrator changes the toolbox and has it read again, as soon as it
-// was read. It also tells how often that happened in one second.
+// reloadEvery is how often the toolbox changes while requests are measured.
+const reloadEvery = time.Second
+
+// whileReloading measures GET /api/tools while an administrator changes the toolbox and has it read again, over and over.
+// It also tells how often that happened in one second.
 func (b *bench) whileReloading(ctx context.Context, s site, headers []string) (rate, reloads float64, err error) {
 	script := filepath.Join(b.dir, "rights.lua")
 	if err := os.WriteFile(script, fmt.Appendf(nil, rights, s.user, s.admin), 0o644); err != nil {
@@ -166,7 +169,9 @@ func (b *bench) whileReloading(ctx context.Context, s site, headers []string) (r
 	var count atomic.Int64
 	failed := make(chan error, 1)
 	go func() {
-		for ctx.Err() == nil {
+		tick := time.NewTicker(reloadEvery)
+		defer tick.Stop()
+		for ; ctx.Err() == nil; <-tick.C {
 			now := time.Now()
 			err := os.Chtimes(b.toolConf(), now, now)
 			if err == nil {
