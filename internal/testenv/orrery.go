@@ -459,13 +459,21 @@ func (s *Instance) Processes() []string {
 	return names
 }
 
-// KillProcess ends one process with SIGKILL and returns the id it had.
+// KillProcess ends one process with SIGKILL and returns the id it had. A process that is just being started is waited for.
 func (s *Instance) KillProcess(name string) int {
 	s.t.Helper()
-	pid, err := s.PID(name)
-	if err == nil {
-		err = syscall.Kill(pid, syscall.SIGKILL)
-	}
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(s.t.Context(), s.start)
+	defer cancel()
+	var pid int
+	err := poll(ctx, ended, func() (err error) {
+		if pid, err = s.PID(name); err == nil {
+			err = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		return err
+	})
 	if err != nil {
 		s.t.Fatalf("killing %s: %v", name, err)
 	}
