@@ -275,7 +275,7 @@ func (w *walk) runAgain() {
 func (w *walk) lookAt() {
 	w.t.Helper()
 	w.Click(item(w.last, "ok") + " .display-btn")
-	w.See("td:not(#current-history-panel td) has gamma delta")
+	w.See("td:not(#current-history-panel td) has gamma")
 	w.Screenshot("looking at the output")
 }
 
