@@ -168,6 +168,10 @@ func (b *Browser) observe(event any) {
 		if !event.Canceled && event.ErrorText != "net::ERR_ABORTED" {
 			b.fail(fmt.Sprintf("%s fails: %s", b.request(event.RequestID, "a request"), event.ErrorText))
 		}
+	case *page.EventFrameNavigated:
+		if event.Frame.ParentID == "" {
+			b.left(event.Frame.LoaderID)
+		}
 	case *page.EventJavascriptDialogOpening:
 		go func() { // the page stands still until it is answered
 			_, _ = chromedp.Call(b.Context, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
@@ -201,10 +205,15 @@ func (b *Browser) forget() {
 	if err != nil {
 		b.t.Fatalf("the browser's page: %v", err)
 	}
+	b.left(tree.FrameTree.Frame.LoaderID)
+}
+
+// left drops the requests of every page but the one that is shown now.
+func (b *Browser) left(now cdp.LoaderID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, loader := range b.open {
-		if loader != tree.FrameTree.Frame.LoaderID {
+		if loader != now {
 			delete(b.open, id)
 		}
 	}
@@ -229,7 +238,11 @@ func (b *Browser) Quiet() {
 			since, last = time.Now(), len(b.asked)
 		}
 		if time.Since(since) < 500*time.Millisecond {
-			return fmt.Errorf("%d requests under way", len(b.open))
+			var open []string
+			for id := range b.open {
+				open = append(open, b.urls[id])
+			}
+			return fmt.Errorf("%d requests under way: %s", len(open), strings.Join(open, ", "))
 		}
 		return nil
 	})

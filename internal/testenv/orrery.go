@@ -64,7 +64,7 @@ type Instance struct {
 }
 
 // markVariable marks every process that a server starts, so that none outlives the test binary.
-const markVariable = "ORRERY_TEST_RUN"
+const markVariable = "SERVER_UNDER_TEST"
 
 var built = sync.OnceValues(build)
 
