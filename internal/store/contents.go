@@ -123,6 +123,12 @@ func newBranches() [2]branch {
 	}
 }
 
+// unseen is added to «what has changed since»: a row carries the time at which
+// its transaction began, and is seen only once that is committed. The client
+// asks for what changed since it asked last, and would miss for ever what was
+// under way at that moment.
+const unseen = 3 * time.Second
+
 var contentOrders = []string{"create_time", "extension", "hid", "history_id", "name", "update_time", "size"}
 
 // never is a condition that nothing fulfils.
@@ -204,6 +210,9 @@ func (cq *ContentQuery) filter(q Querier, b *branch, f Filter) error {
 		t, err := f.date()
 		if err != nil {
 			return err
+		}
+		if f.Attr == "update_time" && f.Op == "ge" {
+			t = t.Add(-unseen)
 		}
 		b.where.and(sql, t)
 	case "state":
