@@ -58,7 +58,7 @@ func (b *bench) rows() []row {
 		{"`GET /api/version`", figureVersion, 30_000, false, "/s", limitRequests},
 		{"`GET /api/tools`", figureTools, 5_000, false, "/s", limitRequests},
 		{"`GET /api/tools`, `Accept-Encoding: gzip`", figureToolsGzip, 5_000, false, "/s", limitRequests},
-		{"`GET /api/tools` by visitor, user and administrator in turn, toolbox reloaded all the time", figureToolsReload, 5_000, false, "/s", limitRequests},
+		{"`GET /api/tools` by visitor, user and administrator in turn, toolbox reloaded once a second", figureToolsReload, 5_000, false, "/s", limitRequests},
 		{"the same with `Accept-Encoding: gzip`", figureToolsReloadGzip, 5_000, false, "/s", limitRequests},
 		{fmt.Sprintf("`GET /api/histories/{id}/contents?v=dev`, a page of 100 of %d", datasets), figureContents, 500, false, "/s", limitRequests},
 	}

@@ -18,6 +18,7 @@ import (
 	"orrery/internal/datatype"
 	"orrery/internal/galaxy"
 	"orrery/internal/job"
+	"orrery/internal/jobdir"
 	"orrery/internal/jobhandler"
 	"orrery/internal/listen"
 	"orrery/internal/objectstore"
@@ -384,13 +385,11 @@ func (p *process) handler(member *pool.Member) (*jobhandler.Handler, error) {
 		case e.Raw:
 			h.Setup = append(h.Setup, "export "+e.Name+"="+e.Value)
 		default:
-			h.Setup = append(h.Setup, "export "+e.Name+"="+shellWord(e.Value))
+			h.Setup = append(h.Setup, "export "+e.Name+"="+jobdir.Quote(e.Value))
 		}
 	}
 	return h, nil
 }
-
-func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // textParams are a destination's parameters as text, as the job's row keeps
 // them.
