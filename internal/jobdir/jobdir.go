@@ -104,8 +104,8 @@ func (d Dir) attempt(n int) string { return filepath.Join(d.Path, "attempt-"+str
 // Lock is the file that a run holds locked for as long as it lasts.
 func (d Dir) Lock(attempt int) string { return filepath.Join(d.attempt(attempt), "lock") }
 
-// PID is the file with the process id of a run.
-func (d Dir) pid(attempt int) string { return filepath.Join(d.attempt(attempt), "pid") }
+// runFile is the file that says where a run goes on.
+func (d Dir) runFile(attempt int) string { return filepath.Join(d.attempt(attempt), "run") }
 
 // startedFile exists from the first act of a run on.
 func (d Dir) startedFile(attempt int) string { return filepath.Join(d.attempt(attempt), "started") }
@@ -116,17 +116,59 @@ func (d Dir) Started(attempt int) bool {
 	return err == nil
 }
 
+// Void makes sure that a run of this number which has not begun never will: it
+// does the run's first act in its stead. It tells whether it was first; only then
+// has the attempt never run. The folder must be one that the run would see too.
+func (d Dir) Void(attempt int) (bool, error) {
+	if err := os.MkdirAll(d.attempt(attempt), 0o755); err != nil {
+		return false, fmt.Errorf("making the attempt's folder: %w", err)
+	}
+	f, err := os.OpenFile(d.startedFile(attempt), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, f.Close()
+}
+
+// Run says where a run goes on, in the words of the run itself.
+type Run struct {
+	// PID is its process id there.
+	PID int
+	// Boot is the boot id of the machine, and Host its name.
+	Boot, Host string
+	// ID is its id in the engine, if the runner's Part said how to get it.
+	ID string
+}
+
+// ReadRun gives where a run goes on. It is false while the run has not said so,
+// which is before it does anything that can be seen.
+func (d Dir) ReadRun(attempt int) (Run, bool) {
+	text, err := os.ReadFile(d.runFile(attempt))
+	if err != nil || !strings.HasSuffix(string(text), "\n") {
+		return Run{}, false
+	}
+	f := strings.Fields(string(text))
+	if len(f) < 3 {
+		return Run{}, false
+	}
+	pid, err := strconv.Atoi(f[0])
+	if err != nil || pid <= 1 {
+		return Run{}, false
+	}
+	r := Run{PID: pid, Boot: f[1], Host: f[2]}
+	if len(f) > 3 && f[3] != "-" {
+		r.ID = f[3]
+	}
+	return r, true
+}
+
 // RunPID gives the process id of a run, 0 if it has none yet.
 func (d Dir) RunPID(attempt int) int {
-	text, err := os.ReadFile(d.pid(attempt))
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 1 {
-		return 0
-	}
-	return pid
+	r, _ := d.ReadRun(attempt)
+	return r.PID
 }
 
 // Outcome is what a run left behind.

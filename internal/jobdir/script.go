@@ -27,6 +27,21 @@ type Script struct {
 	MemoryMB int
 	// SharedHome keeps HOME as it is; otherwise it is a folder of the job's.
 	SharedHome bool
+	// Part is what the runner adds.
+	Part Part
+}
+
+// Part is what a runner adds to a job's script. The lines are bash.
+type Part struct {
+	// Head are the lines right after the first, such as a cluster's directives.
+	// They come before the run's first act, and so must have no effect.
+	Head []string
+	// Grant are lines that set and export GALAXY_SLOTS, GALAXY_MEMORY_MB and their
+	// like from what the engine granted; they come after Slots and MemoryMB were set.
+	Grant []string
+	// ID is a word of bash that gives the id of the run in the engine, such as
+	// "$SLURM_JOB_ID"; may be empty. It ends up in Run.ID.
+	ID string
 }
 
 // EnvVar is a variable with its value, not quoted.
@@ -64,13 +79,25 @@ func (d Dir) jobScript(attempt int, s Script) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("#!/bin/bash")
+	for _, l := range s.Part.Head {
+		line("%s", l)
+	}
 	line("# Only the first run of an attempt goes beyond this line.")
 	line("set -C; { : >%s; } 2>/dev/null || exit 0; set +C", Quote(d.startedFile(attempt)))
-	line("echo $$ >%s", Quote(d.pid(attempt)))
+	id := s.Part.ID
+	if id == "" {
+		id = "-"
+	}
+	// Where it runs is written in one go, and complete only with the end of the line.
+	line("read -r boot </proc/sys/kernel/random/boot_id; read -r host </proc/sys/kernel/hostname")
+	line("echo \"$$ ${boot:--} ${host:--} \"%s >%s", id, Quote(d.runFile(attempt)))
 	line("printf -v start '%%(%%s)T' -1")
 	line("export GALAXY_SLOTS=%d GALAXY_SLOTS_CONFIGURED=1 OMP_NUM_THREADS=%d", max(1, s.Slots), max(1, s.Slots))
 	if s.MemoryMB > 0 {
 		line("export GALAXY_MEMORY_MB=%d", s.MemoryMB)
+	}
+	for _, l := range s.Part.Grant {
+		line("%s", l)
 	}
 	line("export _GALAXY_JOB_DIR=%s _GALAXY_JOB_HOME_DIR=%s _GALAXY_JOB_TMP_DIR=%s", Quote(d.Path), Quote(filepath.Join(d.Path, "home")), Quote(d.tmp()))
 	line("export TMPDIR=%s TEMP=%[1]s TMP=%[1]s LC_ALL=C.UTF-8", Quote(d.tmp()))
@@ -91,7 +118,7 @@ func (d Dir) jobScript(attempt int, s Script) string {
 	line("code=$?")
 	line("printf -v end '%%(%%s)T' -1")
 	// One write, and complete only with the end of the line: see ReadOutcome.
-	line("echo $code $start $end %d >%s", max(1, s.Slots), Quote(d.exitCodeFile(attempt)))
+	line("echo $code $start $end ${GALAXY_SLOTS:-1} >%s", Quote(d.exitCodeFile(attempt)))
 	line("exit 0")
 	return b.String()
 }

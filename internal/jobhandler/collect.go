@@ -29,7 +29,7 @@ const maxPrinted = 32768
 
 // collect turns what a run left behind into the job's outcome. It changes only
 // files, so that it can be repeated.
-func (h *Handler) collect(ctx context.Context, c store.Claim, p *prepared, end runner.End) (store.Finished, error) {
+func (h *Handler) collect(ctx context.Context, c store.Claim, p *prepared, ending runner.Ending) (store.Finished, error) {
 	f := store.Finished{Messages: store.JSON([]any{})}
 	var err error
 	for path, into := range map[string]*string{
@@ -44,7 +44,7 @@ func (h *Handler) collect(ctx context.Context, c store.Claim, p *prepared, end r
 		return f, err
 	}
 	f.Version = strings.TrimSpace(f.Version)
-	if end == runner.Died {
+	if ending.End == runner.Died {
 		f.State = galaxy.JobError
 		f.Info = "This job was killed before it ended: it used too much memory or time, or the machine was restarted. You may run it again."
 		return f, h.collectOutputs(ctx, p, &f, nil)

@@ -614,7 +614,7 @@ func TestCancelKillsTheProcess(t *testing.T) {
 // panicky makes the handler panic for one job.
 type panicky struct{ runner.Runner }
 
-func (p panicky) Watch(ctx context.Context, j runner.Job, external string) (runner.End, error) {
+func (p panicky) Watch(ctx context.Context, j runner.Job, external string) (runner.Ending, error) {
 	if script, err := os.ReadFile(filepath.Join(j.Dir.Path, "tool_script.sh")); err == nil && strings.Contains(string(script), "panic here") {
 		panic("as asked")
 	}
@@ -687,7 +687,7 @@ type outage struct {
 	once *sync.Once
 }
 
-func (o outage) Watch(ctx context.Context, j runner.Job, external string) (runner.End, error) {
+func (o outage) Watch(ctx context.Context, j runner.Job, external string) (runner.Ending, error) {
 	end, err := o.Runner.Watch(ctx, j, external)
 	o.once.Do(func() {
 		for _, q := range []string{

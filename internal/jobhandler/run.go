@@ -182,8 +182,8 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 
 // watched is how a run ended, or why that cannot be told.
 type watched struct {
-	end runner.End
-	err error
+	ending runner.Ending
+	err    error
 	// panicked is what the runner panicked with, to be raised again where a panic
 	// fails this job alone.
 	panicked any
@@ -198,7 +198,7 @@ func (h *Handler) watch(ctx context.Context, run runner.Job, external string) <-
 			w.panicked = recover()
 			ended <- w
 		}()
-		w.end, w.err = h.Runner.Watch(ctx, run, external)
+		w.ending, w.err = h.Runner.Watch(ctx, run, external)
 	})
 	return ended
 }
@@ -212,7 +212,7 @@ func (h *Handler) conclude(ctx context.Context, c store.Claim, p *prepared, w wa
 	if w.err != nil {
 		return w.err
 	}
-	outcome, err := h.collect(ctx, c, p, w.end)
+	outcome, err := h.collect(ctx, c, p, w.ending)
 	if err != nil {
 		return err
 	}

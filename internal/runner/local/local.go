@@ -78,7 +78,7 @@ func (r *Runner) Submit(_ context.Context, job runner.Job) (string, error) {
 
 // Watch waits for the end of a job: for the process when it is this process's
 // child, else for the lock.
-func (r *Runner) Watch(ctx context.Context, job runner.Job, _ string) (runner.End, error) {
+func (r *Runner) Watch(ctx context.Context, job runner.Job, _ string) (runner.Ending, error) {
 	path := job.Dir.Lock(job.Attempt)
 	r.mu.Lock()
 	reaped := r.running[path]
@@ -90,16 +90,16 @@ func (r *Runner) Watch(ctx context.Context, job runner.Job, _ string) (runner.En
 			delete(r.running, path)
 			r.mu.Unlock()
 		case <-ctx.Done():
-			return runner.Unknown, ctx.Err()
+			return runner.Ending{End: runner.Unknown}, ctx.Err()
 		}
 	} else if err := waitUnlocked(ctx, path); err != nil {
-		return runner.Unknown, err
+		return runner.Ending{End: runner.Unknown}, err
 	}
 	_, err := job.Dir.ReadOutcome(job.Attempt)
 	if errors.Is(err, jobdir.ErrUnfinished) {
-		return runner.Died, nil
+		return runner.Ending{End: runner.Died}, nil
 	}
-	return runner.Finished, err
+	return runner.Ending{End: runner.Finished}, err
 }
 
 // waitUnlocked waits until nobody holds a lock file. The lock ends with the last

@@ -44,7 +44,7 @@ func TestAJobLeavesItsOutcome(t *testing.T) {
 		t.Fatal(err)
 	}
 	end, err := r.Watch(t.Context(), job, id)
-	if err != nil || end != runner.Finished {
+	if err != nil || end.End != runner.Finished {
 		t.Fatalf("ended %v, %v", end, err)
 	}
 	outcome, err := job.Dir.ReadOutcome(1)
@@ -70,7 +70,7 @@ func TestSubmittingTwiceRunsOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if end, err := r.Watch(t.Context(), job, id); err != nil || end != runner.Finished {
+		if end, err := r.Watch(t.Context(), job, id); err != nil || end.End != runner.Finished {
 			t.Fatalf("ended %v, %v", end, err)
 		}
 	}
@@ -101,13 +101,13 @@ func TestAnotherHandlerWaitsForARunningJob(t *testing.T) {
 	if pid := job.Dir.RunPID(1); id != again && pid == 0 {
 		t.Errorf("submitted as %s, then as %s", id, again)
 	}
-	if end, err := second.Watch(canceled(), job, id); end != runner.Unknown || err == nil {
+	if end, err := second.Watch(canceled(), job, id); end.End != runner.Unknown || err == nil {
 		t.Errorf("a job that runs was said to have ended: %v, %v", end, err)
 	}
 	if err := open.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if end, err := second.Watch(t.Context(), job, id); err != nil || end != runner.Finished {
+	if end, err := second.Watch(t.Context(), job, id); err != nil || end.End != runner.Finished {
 		t.Errorf("ended %v, %v", end, err)
 	}
 }
@@ -136,14 +136,14 @@ func TestStopKillsWhatTheToolStarted(t *testing.T) {
 	if err := r.Stop(t.Context(), job, id); err != nil {
 		t.Fatal(err)
 	}
-	if end, err := r.Watch(t.Context(), job, id); err != nil || end != runner.Died {
+	if end, err := r.Watch(t.Context(), job, id); err != nil || end.End != runner.Died {
 		t.Errorf("ended %v, %v", end, err)
 	}
 }
 
 func TestAnUnstartedJobHasDied(t *testing.T) {
 	job := prepare(t, "true")
-	if end, err := local.New().Watch(t.Context(), job, "1"); err != nil || end != runner.Died {
+	if end, err := local.New().Watch(t.Context(), job, "1"); err != nil || end.End != runner.Died {
 		t.Errorf("ended %v, %v", end, err)
 	}
 }
