@@ -33,6 +33,25 @@ var ownPostgreSQL = append([]string{
     attempt INTEGER NOT NULL,
     pool VARCHAR(255) NOT NULL
 )`,
+	// Places under limits on jobs that run at once: one row of orrery_limit for
+	// each user, session, destination or tag that is limited, to be locked before
+	// its places are counted. A place goes with the claim that holds it.
+	`CREATE TABLE IF NOT EXISTS orrery_held (
+    name VARCHAR(255) NOT NULL,
+    job_id INTEGER NOT NULL,
+    owner VARCHAR(32) NOT NULL,
+    PRIMARY KEY (name, job_id),
+    FOREIGN KEY (job_id) REFERENCES orrery_claim (job_id) ON DELETE CASCADE
+)`,
+	// Jobs that wait for a place. let_go is when the job was told to try again:
+	// claims leave the others out.
+	`CREATE TABLE IF NOT EXISTS orrery_limit_wait (
+    job_id INTEGER NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    owner VARCHAR(32) NOT NULL,
+    let_go TIMESTAMP WITHOUT TIME ZONE,
+    PRIMARY KEY (job_id, name)
+)`,
 }, shared...)
 
 var ownSQLite = append([]string{
@@ -54,6 +73,22 @@ var ownSQLite = append([]string{
     attempt INTEGER NOT NULL,
     pool VARCHAR(255) NOT NULL
 )`,
+	// Foreign keys are off on SQLite, as Galaxy has them.
+	`CREATE TABLE IF NOT EXISTS orrery_held (
+    name VARCHAR(255) NOT NULL,
+    job_id INTEGER NOT NULL,
+    owner VARCHAR(32) NOT NULL,
+    PRIMARY KEY (name, job_id)
+)`,
+	`CREATE TRIGGER IF NOT EXISTS orrery_held_end AFTER DELETE ON orrery_claim
+BEGIN DELETE FROM orrery_held WHERE job_id = OLD.job_id; END`,
+	`CREATE TABLE IF NOT EXISTS orrery_limit_wait (
+    job_id INTEGER NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    owner VARCHAR(32) NOT NULL,
+    let_go DATETIME,
+    PRIMARY KEY (job_id, name)
+)`,
 }, shared...)
 
 // shared statements read the same on every engine.
@@ -73,4 +108,10 @@ var shared = []string{
 	// A page of a history's contents is read in the order of its numbers.
 	`CREATE INDEX IF NOT EXISTS orrery_hda_history_hid ON history_dataset_association (history_id, hid, id)`,
 	`CREATE INDEX IF NOT EXISTS orrery_job_active ON job (handler, id) WHERE state IN ('queued', 'running')`,
+	`CREATE TABLE IF NOT EXISTS orrery_limit (
+    name VARCHAR(255) NOT NULL PRIMARY KEY,
+    most INTEGER NOT NULL
+)`,
+	`CREATE INDEX IF NOT EXISTS orrery_held_job ON orrery_held (job_id)`,
+	`CREATE INDEX IF NOT EXISTS orrery_limit_wait_name ON orrery_limit_wait (name, let_go)`,
 }
