@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -89,12 +90,23 @@ func (d Dir) JobStderr() string { return filepath.Join(d.outputs(), "job_stderr"
 // VersionFile is what the tool's version command printed.
 func (d Dir) VersionFile() string { return filepath.Join(d.outputs(), "COMMAND_VERSION") }
 
-// Script is the job's script, which runs the tool's.
-func (d Dir) Script() string {
-	return filepath.Join(d.Path, "galaxy_"+strconv.FormatInt(d.JobID, 10)+".sh")
+// Script is the script of one attempt, which runs the tool's. Each attempt has
+// its own, so that whoever is late with an earlier one cannot start a later one.
+func (d Dir) Script(attempt int) string {
+	return filepath.Join(d.Path, "galaxy_"+strconv.FormatInt(d.JobID, 10)+later(attempt)+".sh")
 }
 
-func (d Dir) toolScript() string { return filepath.Join(d.Path, "tool_script.sh") }
+func (d Dir) toolScript(attempt int) string {
+	return filepath.Join(d.Path, "tool_script"+later(attempt)+".sh")
+}
+
+// later tells attempts after the first apart in the names of files.
+func later(attempt int) string {
+	if attempt <= 1 {
+		return ""
+	}
+	return "_" + strconv.Itoa(attempt)
+}
 
 func (d Dir) exitCodeFile(attempt int) string { return filepath.Join(d.attempt(attempt), "exit_code") }
 
@@ -116,21 +128,48 @@ func (d Dir) Started(attempt int) bool {
 	return err == nil
 }
 
+// voided is what the file holds that Void makes; a run leaves it empty.
+const voided = "void\n"
+
 // Void makes sure that a run of this number which has not begun never will: it
-// does the run's first act in its stead. It tells whether it was first; only then
-// has the attempt never run. The folder must be one that the run would see too.
+// does the run's first act in its stead. It tells whether it was first, now or
+// earlier; only then has the attempt never run. The folder must be one that the
+// run would see too.
 func (d Dir) Void(attempt int) (bool, error) {
 	if err := os.MkdirAll(d.attempt(attempt), 0o755); err != nil {
 		return false, fmt.Errorf("making the attempt's folder: %w", err)
 	}
-	f, err := os.OpenFile(d.startedFile(attempt), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return false, nil
-	}
+	// Linked into place, so that it is never seen without what tells it apart.
+	f, err := os.CreateTemp(d.attempt(attempt), ".void-")
 	if err != nil {
 		return false, err
 	}
-	return true, f.Close()
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.WriteString(voided)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, err
+	}
+	err = os.Link(f.Name(), d.startedFile(attempt))
+	if errors.Is(err, fs.ErrExist) {
+		return d.Voided(attempt), nil
+	}
+	return err == nil, err
+}
+
+// Voided tells whether an attempt was made void: it never ran and never will.
+func (d Dir) Voided(attempt int) bool {
+	text, err := os.ReadFile(d.startedFile(attempt))
+	return err == nil && string(text) == voided
+}
+
+// Begun is when a run began, by the clock of the folder's file system; zero if it
+// has not.
+func (d Dir) Begun(attempt int) time.Time {
+	info, err := os.Stat(d.startedFile(attempt))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // Run says where a run goes on, in the words of the run itself.
@@ -177,8 +216,9 @@ type Outcome struct {
 	ExitCode int
 	// Start and End are in seconds since 1970; 0 if unknown.
 	Start, End int64
-	// Slots is the number of cores that the job was told to use.
-	Slots int
+	// Slots is the number of cores that the job was told to use, MemoryMB the
+	// memory; 0 if it was told nothing.
+	Slots, MemoryMB int
 }
 
 // ErrUnfinished says that a run left no exit code: it is still going, or it was
@@ -198,7 +238,7 @@ func (d Dir) ReadOutcome(attempt int) (Outcome, error) {
 		return Outcome{}, ErrUnfinished
 	}
 	var o Outcome
-	if n, _ := fmt.Sscan(string(text), &o.ExitCode, &o.Start, &o.End, &o.Slots); n < 1 {
+	if n, _ := fmt.Sscan(string(text), &o.ExitCode, &o.Start, &o.End, &o.Slots, &o.MemoryMB); n < 1 {
 		return Outcome{}, fmt.Errorf("%s does not hold an exit code: %q", d.exitCodeFile(attempt), text)
 	}
 	return o, nil

@@ -1,6 +1,7 @@
 package jobdir
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,6 +30,15 @@ type Script struct {
 	SharedHome bool
 	// Part is what the runner adds.
 	Part Part
+	// Links are what the working folder holds from the beginning. The first attempt
+	// finds them there; a later one makes them itself.
+	Links []Link
+	// Outputs are files that an attempt after the first empties before it begins,
+	// since an earlier one may have left something in them.
+	Outputs []string
+	// Before and After are lines that run just before and after the tool, to
+	// measure; what they print and how they end does not matter.
+	Before, After []string
 }
 
 // Part is what a runner adds to a job's script. The lines are bash.
@@ -43,6 +53,9 @@ type Part struct {
 	// "$SLURM_JOB_ID"; may be empty. It ends up in Run.ID.
 	ID string
 }
+
+// Link is a symbolic link in the working folder.
+type Link struct{ Name, Target string }
 
 // EnvVar is a variable with its value, not quoted.
 type EnvVar struct{ Name, Value string }
@@ -69,10 +82,10 @@ func (d Dir) Write(attempt int, s Script) error {
 	}
 	t.WriteString(s.Command)
 	t.WriteString("\n")
-	if err := writeScript(d.toolScript(), t.String()); err != nil {
+	if err := writeScript(d.toolScript(attempt), t.String()); err != nil {
 		return err
 	}
-	return writeScript(d.Script(), d.jobScript(attempt, s))
+	return writeScript(d.Script(attempt), d.jobScript(attempt, s))
 }
 
 func (d Dir) jobScript(attempt int, s Script) string {
@@ -91,6 +104,18 @@ func (d Dir) jobScript(attempt int, s Script) string {
 	// Where it runs is written in one go, and complete only with the end of the line.
 	line("read -r boot </proc/sys/kernel/random/boot_id; read -r host </proc/sys/kernel/hostname")
 	line("echo \"$$ ${boot:--} ${host:--} \"%s >%s", id, Quote(d.runFile(attempt)))
+	if attempt > 1 {
+		// Whatever an earlier attempt left would be taken for this one's.
+		line("chmod -R u+rwx %s 2>/dev/null", Quote(d.Working()))
+		line("rm -rf %s %s %s %s", Quote(d.Working()), Quote(d.tmp()), Quote(d.ToolStdout()), Quote(d.ToolStderr()))
+		line("mkdir -p %s %s", Quote(d.Working()), Quote(d.tmp()))
+		for _, l := range s.Links {
+			line("ln -s %s %s", Quote(l.Target), Quote(filepath.Join(d.Working(), l.Name)))
+		}
+		for _, o := range s.Outputs {
+			line(": >%s", Quote(o))
+		}
+	}
 	line("printf -v start '%%(%%s)T' -1")
 	line("export GALAXY_SLOTS=%d GALAXY_SLOTS_CONFIGURED=1 OMP_NUM_THREADS=%d", max(1, s.Slots), max(1, s.Slots))
 	if s.MemoryMB > 0 {
@@ -110,17 +135,31 @@ func (d Dir) jobScript(attempt int, s Script) string {
 	for _, v := range s.Env {
 		line("export %s=%s", v.Name, Quote(v.Value))
 	}
+	measure(line, s.Before)
 	line("cd %s || exit 1", Quote(d.Working()))
 	if s.Version != "" {
 		line("(%s) >%s 2>&1 9>&-", strings.TrimSpace(s.Version), Quote(d.VersionFile()))
 	}
-	line("bash %s >%s 2>%s </dev/null 9>&-", Quote(d.toolScript()), Quote(d.ToolStdout()), Quote(d.ToolStderr()))
+	line("bash %s >%s 2>%s </dev/null 9>&-", Quote(d.toolScript(attempt)), Quote(d.ToolStdout()), Quote(d.ToolStderr()))
 	line("code=$?")
+	measure(line, s.After)
 	line("printf -v end '%%(%%s)T' -1")
 	// One write, and complete only with the end of the line: see ReadOutcome.
-	line("echo $code $start $end ${GALAXY_SLOTS:-1} >%s", Quote(d.exitCodeFile(attempt)))
+	line("echo $code $start $end ${GALAXY_SLOTS:-1} ${GALAXY_MEMORY_MB:-0} >%s", Quote(d.exitCodeFile(attempt)))
 	line("exit 0")
 	return b.String()
+}
+
+// measure runs lines whose outcome does not matter.
+func measure(line func(string, ...any), lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	line("{")
+	for _, l := range lines {
+		line("%s", l)
+	}
+	line("} </dev/null >/dev/null 2>&1 9>&-")
 }
 
 // ValidEnvName tells whether a name can be a variable of the shell.
@@ -140,10 +179,31 @@ func writeScript(path, text string) error {
 	if i := strings.IndexByte(text, 0); i >= 0 {
 		return fmt.Errorf("the command holds a NUL byte at position %d, which no shell can run", i)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+	if err := WriteFile(path, []byte(text), 0o755); err != nil {
 		return fmt.Errorf("writing the job's script: %w", err)
 	}
 	return nil
+}
+
+// WriteFile writes a file so that whoever has it open keeps what was there, and
+// whoever opens it sees all of it or what was there before: a handler that is late
+// may write what another has written and a job is reading.
+func WriteFile(path string, text []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }
 
 // Environ is the environment a local job starts with: the server's own, without

@@ -93,3 +93,11 @@ type Queueing interface{ Queues() bool }
 type Scripted interface {
 	Script(job Job) (jobdir.Part, error)
 }
+
+// HostBound is a Runner whose jobs can be asked after only on the host that they
+// run on.
+type HostBound interface {
+	// Elsewhere gives the other host that an attempt may run on; false when this host
+	// can tell what became of it.
+	Elsewhere(job Job) (host string, elsewhere bool)
+}
