@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 
 	// The life of a job.
 	"pool":         {"galaxy", "config", "store", "wake"},
+	"destination":  {"galaxy", "config", "cheetah"},
 	"runner":       {"galaxy", "jobdir"},
 	"runner/local": {"galaxy", "jobdir", "runner"},
 	"jobhandler": {"galaxy", "store", "wake", "job", "dataset", "pool", "runner", "jobdir", "tool", "datatype",
