@@ -30,9 +30,6 @@ type Reservation struct {
 // OfferLife is how long the places of a job that was let go are kept for it.
 const OfferLife = 10 * time.Second
 
-// unlimited is the condition that a job does not wait for a place.
-const unlimited = "NOT EXISTS (SELECT 1 FROM orrery_limit_wait l WHERE l.job_id = job.id AND l.let_go IS NULL)"
-
 // limitUse is how much of a limit is in use.
 type limitUse struct {
 	Place
