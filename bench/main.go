@@ -38,6 +38,21 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == helloCommand {
 		log.Fatal(serveHello())
 	}
+	if len(os.Args) >= 2 && os.Args[1] == claimWorkerCommand {
+		if err := runClaimWorker(os.Args[2:]); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if len(os.Args) >= 2 && os.Args[1] == claimsCommand {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		err := runClaims(ctx, os.Args[2:])
+		stop()
+		if err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often everything is measured")
 	flag.IntVar(&o.jobs, "jobs", 400, "jobs of one round")

@@ -66,7 +66,7 @@ var onlyIn = map[string][]string{
 	// Every query is in store; wake has one connection for LISTEN and NOTIFY.
 	"database/sql":         {"store"},
 	"modernc.org/sqlite":   {"store"},
-	"github.com/jackc/pgx": {"store", "wake", "testenv", "bench"},
+	"github.com/jackc/pgx": {"store", "wake", "testenv", "bench", "bench/river"},
 	// Passwords and encoded ids are made in one place, HTML is cleaned in one, resumable uploads come in by one.
 	"golang.org/x/crypto":     {"galaxy"},
 	"github.com/microcosm-cc": {"dataset"},
