@@ -73,6 +73,9 @@ func (d *dialect) encode(a any) any {
 		if v == nil {
 			return nil
 		}
+		if d.engine == MySQL { // its JSON columns refuse bytes
+			return string(v)
+		}
 		return []byte(v)
 	}
 	return a

@@ -28,6 +28,7 @@ type Engine string
 const (
 	SQLite     Engine = "sqlite"
 	PostgreSQL Engine = "postgresql"
+	MySQL      Engine = "mysql" // MariaDB too
 )
 
 // dialect is what differs between the engines for one statement.
@@ -37,6 +38,18 @@ type dialect struct {
 	// size is bounded by the number of statements in the program, since
 	// statements are constant texts.
 	rebound sync.Map
+	// increment is the step between two serial ids of one statement (MySQL).
+	increment int64
+}
+
+// prepare turns a statement and its arguments into what the engine's driver
+// takes. It may change args.
+func (d *dialect) prepare(query string, args []any) (string, []any) {
+	args = d.encodeAll(args)
+	if d.engine == MySQL {
+		return spread(query, args)
+	}
+	return d.rebind(query), args
 }
 
 // rebind rewrites `?` to the engine's placeholders. A `?` inside a quoted text
@@ -189,6 +202,13 @@ func retryable(err error) bool {
 	if errors.As(err, &pg) {
 		return pg.Code == "40001" || pg.Code == "40P01"
 	}
+	switch mysqlNumber(err) {
+	case 0:
+	case mysqlDeadlock, mysqlLockTimeout, mysqlChangedSinceRead:
+		return true
+	default:
+		return false
+	}
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {
 		return lite.Code()&0xff == sqlite3.SQLITE_BUSY
@@ -201,6 +221,9 @@ func IsUnique(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return pg.Code == "23505"
+	}
+	if n := mysqlNumber(err); n == mysqlDuplicateKey || n == mysqlDuplicateEntryOfKey {
+		return true
 	}
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {

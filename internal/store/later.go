@@ -24,7 +24,8 @@ type later struct{ *Tx }
 // number of rows it returns means nothing. What fails fails there. Statements
 // that are not left run before those that are.
 //
-// SQLite, which has no round trips, runs each at once.
+// SQLite, which has no round trips, and MySQL, whose driver sends one statement
+// at a time, run each at once.
 func (tx *Tx) Later() Querier {
 	if tx.Engine() != PostgreSQL {
 		return tx

@@ -20,6 +20,9 @@ func (db *DB) EnsureSchema(ctx context.Context) error {
 	if ok, err := db.schemaCurrent(ctx, db); err != nil || ok {
 		return err
 	}
+	if db.Engine() == MySQL {
+		return db.ensureMySQL(ctx)
+	}
 	return db.Write(ctx, func(tx *Tx) error {
 		if db.Engine() == PostgreSQL {
 			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(7235946)"); err != nil {
@@ -66,19 +69,29 @@ func (db *DB) ensureSchema(ctx context.Context, tx *Tx) error {
 			}
 		}
 	} else {
-		if there, err := tableExists(ctx, tx, "galaxy_user"); err != nil {
+		if err := refuseOld(ctx, tx); err != nil {
 			return err
-		} else if there {
-			return fmt.Errorf("the database holds a Galaxy older than 22.05; bring it up to 26.1 with Galaxy's own `manage_db.sh upgrade` first")
 		}
 		if _, err := tx.Exec(ctx, schema.SQL(string(db.Engine()))); err != nil {
 			return fmt.Errorf("creating the tables: %w", err)
 		}
 	}
-	if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS orrery_schema (version VARCHAR(64) NOT NULL PRIMARY KEY)"); err != nil {
+	if _, err := tx.Exec(ctx, versionTable); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, "INSERT INTO orrery_schema (version) VALUES (?)", db.ownVersion())
+	return err
+}
+
+// versionTable remembers which set of our own tables and indexes was made.
+const versionTable = "CREATE TABLE IF NOT EXISTS orrery_schema (version VARCHAR(64) NOT NULL PRIMARY KEY)"
+
+// refuseOld refuses a database of a Galaxy from before the present migrations.
+func refuseOld(ctx context.Context, q Querier) error {
+	there, err := tableExists(ctx, q, "galaxy_user")
+	if err == nil && there {
+		err = fmt.Errorf("the database holds a Galaxy older than 22.05; bring it up to 26.1 with Galaxy's own `manage_db.sh upgrade` first")
+	}
 	return err
 }
 
@@ -98,8 +111,11 @@ func checkHeads(ctx context.Context, q Querier) error {
 
 func tableExists(ctx context.Context, q Querier, name string) (bool, error) {
 	query := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
-	if q.Engine() == PostgreSQL {
+	switch q.Engine() {
+	case PostgreSQL:
 		query = "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass(?)"
+	case MySQL:
+		query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?"
 	}
 	var n int
 	err := q.QueryRow(ctx, query, name).Scan(&n)

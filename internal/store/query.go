@@ -25,16 +25,23 @@ type querier struct {
 func (q querier) Engine() Engine { return q.dialect.engine }
 
 func (q querier) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := q.run.ExecContext(ctx, q.dialect.rebind(query), q.dialect.encodeAll(args)...)
+	res, err := q.exec(ctx, query, args...)
 	if err != nil {
-		return 0, explain(query, err)
+		return 0, err
 	}
 	n, err := res.RowsAffected()
 	return n, explain(query, err)
 }
 
+func (q querier) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	text, args := q.dialect.prepare(query, args)
+	res, err := q.run.ExecContext(ctx, text, args...)
+	return res, explain(query, err)
+}
+
 func (q querier) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
-	rows, err := q.run.QueryContext(ctx, q.dialect.rebind(query), q.dialect.encodeAll(args)...) //nolint:rowserrcheck // whoever reads Rows asks for Rows.Err
+	text, args := q.dialect.prepare(query, args)
+	rows, err := q.run.QueryContext(ctx, text, args...) //nolint:rowserrcheck // whoever reads Rows asks for Rows.Err
 	if err != nil {
 		return nil, explain(query, err)
 	}
@@ -123,10 +130,14 @@ func Column[T any](ctx context.Context, q Querier, query string, args ...any) ([
 }
 
 // AnyOf is the condition that column is one of ids, and its one argument. It
-// is the same text whatever the number of ids, so that it is prepared once.
+// is the same text whatever the number of ids, so that it is prepared once
+// (except on MySQL, which prepares nothing).
 func AnyOf(q Querier, column string, ids []int64) (condition string, arg any) {
-	if q.Engine() == PostgreSQL {
+	switch q.Engine() {
+	case PostgreSQL:
 		return column + " = ANY(?)", ids
+	case MySQL:
+		return column + " IN (?)", idList(ids)
 	}
 	text, _ := json.Marshal(nonNil(ids)) // integers always marshal
 	return column + " IN (SELECT value FROM json_each(?))", string(text)
@@ -134,8 +145,11 @@ func AnyOf(q Querier, column string, ids []int64) (condition string, arg any) {
 
 // AnyOfText is AnyOf for strings.
 func AnyOfText(q Querier, column string, values []string) (condition string, arg any) {
-	if q.Engine() == PostgreSQL {
+	switch q.Engine() {
+	case PostgreSQL:
 		return column + " = ANY(?)", values
+	case MySQL:
+		return column + " IN (?)", textList(values)
 	}
 	text, _ := json.Marshal(nonNil(values)) // strings always marshal
 	return column + " IN (SELECT value FROM json_each(?))", string(text)
@@ -165,6 +179,23 @@ func Insert(ctx context.Context, q Querier, table string, row Values) (int64, er
 	return ids[0], nil
 }
 
+// inserter is a Querier on MySQL, which tells the serial id of the first row
+// that a statement inserted. Those of the others follow: InnoDB takes the ids for
+// a list of rows in one piece in its lock modes 1 and 2, the defaults of MariaDB
+// and MySQL; mode 0 holds the table for the length of the statement.
+type inserter interface {
+	insert(ctx context.Context, query string, args ...any) (first, step int64, err error)
+}
+
+func (q querier) insert(ctx context.Context, query string, args ...any) (first, step int64, err error) {
+	res, err := q.exec(ctx, query, args...)
+	if err != nil {
+		return 0, 0, err
+	}
+	first, err = res.LastInsertId()
+	return first, q.dialect.increment, explain(query, err)
+}
+
 // maxInsertArgs keeps a multi-row insert below the engines' limits on the
 // number of arguments (SQLite's 32,766 is the smallest).
 const maxInsertArgs = 16000
@@ -175,6 +206,16 @@ func InsertMany(ctx context.Context, q Querier, table string, columns []string, 
 	ids := make([]int64, 0, len(rows))
 	for chunk := range slices.Chunk(rows, max(1, maxInsertArgs/max(1, len(columns)))) {
 		query, args := insertSQL(table, columns, chunk)
+		if q.Engine() == MySQL {
+			first, step, err := q.(inserter).insert(ctx, query, args...)
+			if err != nil {
+				return nil, err
+			}
+			for i := range chunk {
+				ids = append(ids, first+int64(i)*step)
+			}
+			continue
+		}
 		got, err := Column[int64](ctx, q, query+" RETURNING id", args...)
 		if err != nil {
 			return nil, err
@@ -227,7 +268,7 @@ func insertSQL(table string, columns []string, rows [][]any) (string, []any) {
 // quoteColumn quotes the few column names that are keywords.
 func quoteColumn(c string) string {
 	switch c {
-	case "key", "order", "user", "values", "index", "action", "type", "name":
+	case "key", "order", "user", "values", "index", "action", "type", "name", "desc", "groups", "rank", "condition":
 		return `"` + c + `"`
 	}
 	return c

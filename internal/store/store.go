@@ -13,8 +13,8 @@ type Options struct {
 	Engine Engine
 	// Path is the database file (SQLite).
 	Path string
-	// DSN is the connection string (PostgreSQL, in libpq's URL or key=value
-	// form).
+	// DSN is the connection string: for PostgreSQL in libpq's URL or key=value
+	// form, for MySQL and MariaDB a URL in SQLAlchemy's form.
 	DSN string
 	// MaxConns bounds the connections of this process; 0 means 10.
 	MaxConns int
@@ -78,6 +78,8 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		err = db.openSQLite(ctx)
 	case PostgreSQL:
 		err = db.openPostgreSQL(ctx)
+	case MySQL:
+		err = db.openMySQL(ctx)
 	default:
 		err = fmt.Errorf("unknown database engine %q", opts.Engine)
 	}

@@ -1,15 +1,21 @@
 package schema
 
+import "slices"
+
 // Own gives the statements, without semicolons, that create the tables and
 // indexes that are Orrery's alone. Their names begin with `orrery_`, so that
 // Galaxy and its migrations leave them alone. Each is written with IF NOT
 // EXISTS: they are run whenever the set of them has changed, also on a
-// database that Galaxy made.
+// database that Galaxy made. MySQL knows no CREATE INDEX IF NOT EXISTS and no
+// partial index; what it says of an index that is there is not taken as an error.
 func Own(engine string) []string {
-	if engine == "postgresql" {
-		return ownPostgreSQL
+	switch engine {
+	case "postgresql":
+		return slices.Concat(ownPostgreSQL, poolOf(engine), limitOf(engine))
+	case "mysql":
+		return slices.Concat(ownMySQL, poolOf(engine), limitOf(engine))
 	}
-	return ownSQLite
+	return slices.Concat(ownSQLite, poolOf(engine), limitOf(engine))
 }
 
 var ownPostgreSQL = append([]string{
@@ -33,25 +39,6 @@ var ownPostgreSQL = append([]string{
     attempt INTEGER NOT NULL,
     pool VARCHAR(255) NOT NULL
 )`,
-	// Places under limits on jobs that run at once: one row of orrery_limit for
-	// each user, session, destination or tag that is limited, to be locked before
-	// its places are counted. A place goes with the claim that holds it.
-	`CREATE TABLE IF NOT EXISTS orrery_held (
-    name VARCHAR(255) NOT NULL,
-    job_id INTEGER NOT NULL,
-    owner VARCHAR(32) NOT NULL,
-    PRIMARY KEY (name, job_id),
-    FOREIGN KEY (job_id) REFERENCES orrery_claim (job_id) ON DELETE CASCADE
-)`,
-	// Jobs that wait for a place. let_go is when the job was told to try again:
-	// claims leave the others out.
-	`CREATE TABLE IF NOT EXISTS orrery_limit_wait (
-    job_id INTEGER NOT NULL,
-    name VARCHAR(255) NOT NULL,
-    owner VARCHAR(32) NOT NULL,
-    let_go TIMESTAMP WITHOUT TIME ZONE,
-    PRIMARY KEY (job_id, name)
-)`,
 }, shared...)
 
 var ownSQLite = append([]string{
@@ -73,25 +60,41 @@ var ownSQLite = append([]string{
     attempt INTEGER NOT NULL,
     pool VARCHAR(255) NOT NULL
 )`,
-	// Foreign keys are off on SQLite, as Galaxy has them.
-	`CREATE TABLE IF NOT EXISTS orrery_held (
-    name VARCHAR(255) NOT NULL,
-    job_id INTEGER NOT NULL,
-    owner VARCHAR(32) NOT NULL,
-    PRIMARY KEY (name, job_id)
-)`,
-	`CREATE TRIGGER IF NOT EXISTS orrery_held_end AFTER DELETE ON orrery_claim
-BEGIN DELETE FROM orrery_held WHERE job_id = OLD.job_id; END`,
-	`CREATE TABLE IF NOT EXISTS orrery_limit_wait (
-    job_id INTEGER NOT NULL,
-    name VARCHAR(255) NOT NULL,
-    owner VARCHAR(32) NOT NULL,
-    let_go DATETIME,
-    PRIMARY KEY (job_id, name)
-)`,
 }, shared...)
 
-// shared statements read the same on every engine.
+// ownMySQL compares names by their bytes, as the other engines do.
+var ownMySQL = []string{
+	`CREATE TABLE IF NOT EXISTS orrery_instance (
+    id CHAR(32) NOT NULL PRIMARY KEY,
+    server_name VARCHAR(255) NOT NULL,
+    hostname VARCHAR(255) NOT NULL,
+    pid INTEGER NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    pools LONGTEXT NOT NULL,
+    version VARCHAR(64) NOT NULL,
+    started DATETIME(6) NOT NULL,
+    expires DATETIME(6) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
+	`CREATE TABLE IF NOT EXISTS orrery_claim (
+    job_id INTEGER NOT NULL PRIMARY KEY,
+    instance CHAR(32) NOT NULL,
+    epoch INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    pool VARCHAR(255) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
+	`CREATE TABLE IF NOT EXISTS orrery_wait (
+    job_id INTEGER NOT NULL,
+    dataset_id INTEGER NOT NULL,
+    PRIMARY KEY (job_id, dataset_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
+	`CREATE INDEX orrery_claim_instance ON orrery_claim (instance)`,
+	`CREATE INDEX orrery_wait_dataset ON orrery_wait (dataset_id)`,
+	// One index serves new jobs and those under way: there are no partial ones.
+	`CREATE INDEX orrery_job_state ON job (state, handler, id)`,
+	`CREATE INDEX orrery_hda_history_hid ON history_dataset_association (history_id, hid, id)`,
+}
+
+// shared statements read the same on SQLite and PostgreSQL.
 var shared = []string{
 	`CREATE INDEX IF NOT EXISTS orrery_claim_instance ON orrery_claim (instance)`,
 	// A job that waits for a dataset. The transaction that finishes the dataset
@@ -107,11 +110,4 @@ var shared = []string{
 	`CREATE INDEX IF NOT EXISTS orrery_job_new ON job (handler, id) WHERE state = 'new'`,
 	// A page of a history's contents is read in the order of its numbers.
 	`CREATE INDEX IF NOT EXISTS orrery_hda_history_hid ON history_dataset_association (history_id, hid, id)`,
-	`CREATE INDEX IF NOT EXISTS orrery_job_active ON job (handler, id) WHERE state IN ('queued', 'running')`,
-	`CREATE TABLE IF NOT EXISTS orrery_limit (
-    name VARCHAR(255) NOT NULL PRIMARY KEY,
-    most INTEGER NOT NULL
-)`,
-	`CREATE INDEX IF NOT EXISTS orrery_held_job ON orrery_held (job_id)`,
-	`CREATE INDEX IF NOT EXISTS orrery_limit_wait_name ON orrery_limit_wait (name, let_go)`,
 }

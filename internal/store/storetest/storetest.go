@@ -9,11 +9,13 @@ import (
 	"orrery/internal/testenv"
 )
 
-// Each runs test on SQLite and, unless the run is short, on PostgreSQL.
+// Each runs test on SQLite and, unless the run is short, on PostgreSQL and
+// MariaDB.
 func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
 	t.Run("postgresql", func(t *testing.T) { test(t, PostgreSQL(t)) })
+	t.Run("mariadb", func(t *testing.T) { test(t, MariaDB(t)) })
 }
 
 // SQLite makes a new SQLite database with Galaxy's tables in it.
@@ -34,6 +36,20 @@ func PostgreSQL(t testing.TB) *store.DB {
 		return db.EnsureSchema(context.Background())
 	})
 	return open(t, store.Options{Engine: store.PostgreSQL, DSN: database.URL()})
+}
+
+// MariaDB makes a MariaDB database with Galaxy's tables in it.
+func MariaDB(t testing.TB) *store.DB {
+	t.Helper()
+	database := testenv.MariaDBWith(t, "galaxy", func(url string) error {
+		db, err := store.Open(context.Background(), store.Options{Engine: store.MySQL, DSN: url})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.EnsureSchema(context.Background())
+	})
+	return open(t, store.Options{Engine: store.MySQL, DSN: database.URL()})
 }
 
 func open(t testing.TB, opts store.Options) *store.DB {
