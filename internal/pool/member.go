@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"orrery/internal/store"
+	"orrery/internal/wake"
 )
 
 // DefaultLease is how long a process may be silent before others take over.
@@ -26,20 +28,45 @@ type Options struct {
 	// that hold its own name; for most handlers that is `_default_`.
 	Tags    []string
 	Version string
+	// Methods are the assignment methods in force. They say what is written into
+	// job.handler; every process claims what holds its name or one of its tags, so
+	// that a job moved by hand is found under each of them.
+	Methods []string
+	// Slots is how many jobs it takes at once; shown to administrators.
+	Slots int
+	// MaxGrab is the most jobs of one claim, ReadyWindow the most jobs of one owner
+	// that one claim looks at (max_grab, ready_window_size); 0 is no bound.
+	MaxGrab, ReadyWindow int
 	// Lease is DefaultLease if zero.
 	Lease time.Duration
-	Log   *slog.Logger
+	// Wake tells of new jobs at once; without it the member only looks at every
+	// renewal of its lease.
+	Wake *wake.Bus
+	Log  *slog.Logger
 }
 
 // Member is this process's membership: one instance with a lease that it renews
-// until it leaves.
+// until it leaves. When the lease is lost, Rejoin makes it a new instance.
 type Member struct {
-	db   *store.DB
-	opts Options
-	id   store.UUID
-	host string
-	tags []string
-	lost chan struct{}
+	db    *store.DB
+	opts  Options
+	host  string
+	place string
+	tags  []string
+	work  chan struct{}
+	// orphans tells of jobs to take over.
+	orphans chan struct{}
+	claims  atomic.Int64
+
+	mu       sync.Mutex
+	id       store.UUID
+	lost     chan struct{}
+	isLost   bool
+	deadline *time.Timer // ends the lease by this process's own clock
+	renewed  time.Time   // when the request that last renewed the lease was sent
+	contact  time.Time   // since when the database has answered without a break
+	after    int64       // the owner whose jobs were claimed last
+
 	stop context.CancelFunc
 	done chan struct{}
 }
@@ -56,67 +83,209 @@ func Join(ctx context.Context, db *store.DB, opts Options) (*Member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for this host's name: %w", err)
 	}
-	m := &Member{db: db, opts: opts, id: store.NewUUID(), host: host, lost: make(chan struct{}), done: make(chan struct{})}
+	m := &Member{
+		db: db, opts: opts, host: host, place: place(), work: make(chan struct{}, 1), orphans: make(chan struct{}, 1),
+		after: rand.Int64N(1 << 20), // so that those who start together do not begin with the same owner
+	}
 	for _, tag := range append([]string{opts.ServerName}, opts.Tags...) {
-		if !slices.Contains(m.tags, tag) {
+		if tag != "" && !slices.Contains(m.tags, tag) {
 			m.tags = append(m.tags, tag)
 		}
 	}
-	if err := m.register(ctx); err != nil {
+	m.listen()
+	if err := m.enter(ctx, store.UUID{}); err != nil {
 		return nil, err
 	}
-	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	m.stop = stop
-	go m.renew(renewing)
 	return m, nil
 }
 
-func (m *Member) register(ctx context.Context) error {
-	return m.db.Write(ctx, func(tx *store.Tx) error {
-		return store.RegisterInstance(ctx, tx, store.Instance{
-			ID: m.id, ServerName: m.opts.ServerName, Hostname: m.host, PID: os.Getpid(), Kind: m.opts.Kind,
-			Pools: m.tags, Version: m.opts.Version,
-		}, m.opts.Lease)
+// margin is how long before the end of its lease a process stops by itself, for
+// what is on its way to the database.
+func (m *Member) margin() time.Duration { return m.opts.Lease / 10 }
+
+// enter registers a new instance, which has the claims of the one before it, and
+// begins to renew its lease.
+func (m *Member) enter(ctx context.Context, before store.UUID) error {
+	id, sent := store.NewUUID(), time.Now()
+	start, _ := processStart(os.Getpid())
+	err := m.db.Write(ctx, func(tx *store.Tx) error {
+		sent = time.Now()
+		if err := store.RegisterInstance(ctx, tx, store.Instance{
+			ID: id, ServerName: m.opts.ServerName, Hostname: m.host, PID: os.Getpid(), Kind: m.opts.Kind, Pools: m.tags, Version: m.opts.Version,
+			InstanceProcess: store.InstanceProcess{Place: m.place, ProcessStart: start, Methods: m.opts.Methods, Slots: m.opts.Slots},
+		}, m.opts.Lease); err != nil || before.IsZero() {
+			return err
+		}
+		if err := store.MoveClaims(ctx, tx, before, id); err != nil {
+			return err
+		}
+		return store.EndInstance(ctx, tx, before)
 	})
+	if err != nil {
+		return err
+	}
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m.mu.Lock()
+	m.id, m.lost, m.isLost, m.renewed, m.contact = id, make(chan struct{}), false, sent, sent
+	m.stop, m.done = stop, make(chan struct{})
+	m.deadline = time.AfterFunc(time.Until(sent.Add(m.opts.Lease-m.margin())), func() { m.lose(id, errors.New("the database did not answer in time")) })
+	m.mu.Unlock()
+	go m.renew(renewing, id)
+	return nil
+}
+
+// Rejoin makes a member that lost its lease a new instance, once the database
+// serves again; it tries until ctx ends. What the lost instance had and nobody
+// took over is this one's, in a new epoch: see Held. Whoever worked for the lost
+// instance must have stopped.
+func (m *Member) Rejoin(ctx context.Context) error {
+	m.halt()
+	before := m.ID()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, m.opts.Lease/4) {
+		attempt, cancel := context.WithTimeout(ctx, m.opts.Lease)
+		err := m.enter(attempt, before)
+		cancel()
+		if err == nil {
+			m.opts.Log.Info("this process has a new lease", "handler", m.opts.ServerName)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !store.Outage(err) && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		m.opts.Log.Warn("asking for a new lease failed; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+	}
+}
+
+// lose gives up the lease of an instance.
+func (m *Member) lose(id store.UUID, why error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.isLost || m.id != id {
+		return
+	}
+	m.isLost = true
+	m.deadline.Stop()
+	m.opts.Log.Error("this process lost its lease and gives up its jobs; others take them over", "error", why)
+	close(m.lost)
 }
 
 // renew extends the lease at a third of its length. Once the lease has ended, by
 // the database's word or by this process's own clock, the member is lost.
-func (m *Member) renew(ctx context.Context) {
+func (m *Member) renew(ctx context.Context, id store.UUID) {
 	defer close(m.done)
-	ticker := time.NewTicker(m.opts.Lease / 3)
-	defer ticker.Stop()
-	renewed := time.Now() // monotonic: a changed system clock does not matter
-	for {
+	count := counter{at: time.Now()}
+	lost := m.Lost()
+	for turn := 1; ; turn++ {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-lost:
+			return
+		case <-time.After(m.opts.Lease/3 - rand.N(m.opts.Lease/30+1)):
 		}
-		began := time.Now()
-		attempt, cancel := context.WithDeadline(ctx, renewed.Add(m.opts.Lease))
-		err := m.db.Write(attempt, func(tx *store.Tx) error { return store.RenewLease(attempt, tx, m.id, m.opts.Lease) })
+		sent := time.Now()
+		r := store.Renewal{ID: id, Lease: m.opts.Lease}
+		r.Claims, r.Rate, r.Counted = count.count(m.claims.Load(), sent)
+		attempt, cancel := context.WithTimeout(ctx, m.opts.Lease/3)
+		alive, err := store.RenewLeases(attempt, m.db, m.opts.Lease, []store.Renewal{r})
+		if err == nil && turn%9 == 0 {
+			err = store.TouchProcesses(attempt, m.db, []store.UUID{id})
+		}
 		cancel()
 		switch {
-		case err == nil:
-			renewed = began
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, store.ErrLeaseLost) || time.Since(renewed) >= m.opts.Lease:
-			m.opts.Log.Error("this process lost its lease and gives up its jobs; others take them over", "error", err)
-			close(m.lost)
+		case err == nil && len(alive) == 1:
+			m.extend(id, sent)
+			signal(m.work)
+			signal(m.orphans)
+		case err == nil:
+			m.lose(id, store.ErrLeaseLost)
 			return
 		default:
+			m.broken()
 			m.opts.Log.Warn("renewing the lease failed; trying again", "error", err)
 		}
 	}
 }
 
-// Lost is closed when the lease has ended against this process's will.
-func (m *Member) Lost() <-chan struct{} { return m.lost }
+// extend notes that a renewal that was sent at a time succeeded.
+func (m *Member) extend(id store.UUID, sent time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.isLost || m.id != id {
+		return
+	}
+	if m.contact.IsZero() {
+		m.contact = sent
+	}
+	m.renewed = sent
+	m.deadline.Reset(time.Until(sent.Add(m.opts.Lease - m.margin())))
+}
 
-// ID is this instance's.
-func (m *Member) ID() store.UUID { return m.id }
+// broken notes that the database did not answer.
+func (m *Member) broken() {
+	m.mu.Lock()
+	m.contact = time.Time{}
+	m.mu.Unlock()
+}
+
+// mature tells whether this member was in unbroken contact with the database for
+// a whole lease, so that it may judge that others were not.
+func (m *Member) mature() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.isLost && !m.contact.IsZero() && time.Since(m.contact) >= m.opts.Lease
+}
+
+// counter makes a rate of a count.
+type counter struct {
+	at   time.Time
+	last int64
+	rate float64
+}
+
+// count gives the count with its rate since the last call, and whether there is
+// anything new to write down.
+func (c *counter) count(n int64, now time.Time) (int64, float64, bool) {
+	rate := 0.0
+	if passed := now.Sub(c.at).Seconds(); passed > 0 {
+		rate = float64(n-c.last) / passed
+	}
+	changed := n != c.last || rate != c.rate
+	c.at, c.last, c.rate = now, n, rate
+	return n, rate, changed
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// Lost is closed when the lease has ended against this process's will: before
+// others may take over. Nothing may be written for this instance after that.
+func (m *Member) Lost() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lost
+}
+
+// ID is this instance's; Rejoin changes it.
+func (m *Member) ID() store.UUID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.id
+}
 
 // ServerName is what job.handler holds for this process's jobs.
 func (m *Member) ServerName() string { return m.opts.ServerName }
@@ -124,66 +293,141 @@ func (m *Member) ServerName() string { return m.opts.ServerName }
 // Tags are the values of job.handler whose new jobs this process claims.
 func (m *Member) Tags() []string { return m.tags }
 
-// Claim takes at most n new jobs of this member's pools.
+// Work gets a value whenever there may be new jobs to Claim: by a wake-up, or
+// because the slow look into the database found some. Nobody needs to poll
+// beside it.
+func (m *Member) Work() <-chan struct{} { return m.work }
+
+// Orphans gets a value whenever there may be jobs to TakeOver.
+func (m *Member) Orphans() <-chan struct{} { return m.orphans }
+
+// listen lets wake-ups for this member's tags in.
+func (m *Member) listen() {
+	if m.opts.Wake == nil {
+		return
+	}
+	for _, tag := range m.tags {
+		m.opts.Wake.SubscribeTo(wake.Jobs(tag), m.work)
+		m.opts.Wake.SubscribeTo(wake.Orphans(tag), m.orphans)
+	}
+}
+
+func (m *Member) claimant() store.Claimant {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return store.Claimant{
+		Instance: m.id, ServerName: m.opts.ServerName, Pools: m.tags, After: m.after, Window: m.opts.ReadyWindow,
+		Serialize: len(m.opts.Methods) > 0 && m.opts.Methods[0] == TransactionIsolation,
+	}
+}
+
+// Claim takes at most n new jobs of this member's pools, in turns between their
+// owners; fewer if max_grab says so. None while an administrator has drained
+// this server.
 func (m *Member) Claim(ctx context.Context, n int) (claims []store.Claim, err error) {
-	if n <= 0 {
+	if m.opts.MaxGrab > 0 {
+		n = min(n, m.opts.MaxGrab)
+	}
+	for n > len(claims) {
+		who := m.claimant()
+		got, err := store.ClaimJobs(ctx, m.db, who, n-len(claims))
+		if err != nil {
+			return claims, err
+		}
+		m.mu.Lock()
+		m.after = got.After
+		m.mu.Unlock()
+		m.claims.Add(int64(len(got.Jobs)))
+		claims = append(claims, got.Jobs...)
+		if len(got.Jobs) == 0 || !got.More {
+			break
+		}
+	}
+	return claims, nil
+}
+
+// TakeOver takes at most free unfinished jobs that are nobody's any more: of
+// processes that left or are dead, or, once this member has been in unbroken
+// contact with the database for a whole lease, whose lease has ended; if they
+// came from a pool of this member. Jobs that an administrator moved to its name
+// or one of its tags are taken whoever had them, and so are jobs of its name that
+// Galaxy left. Their epoch rises, and job.handler becomes this server's name.
+func (m *Member) TakeOver(ctx context.Context, free int) (claims []store.Claim, err error) {
+	if free <= 0 {
 		return nil, nil
 	}
-	err = m.db.Write(ctx, func(tx *store.Tx) (err error) {
-		claims, err = store.ClaimJobs(ctx, tx, m.id, m.opts.ServerName, m.tags, n)
-		return err
+	instances, err := store.AllInstances(ctx, m.db)
+	if err != nil {
+		return nil, err
+	}
+	who, mature := m.claimant(), m.mature()
+	var gone, dead []store.UUID
+	for _, in := range instances {
+		switch {
+		case in.ID == who.Instance:
+			if in.Lapsed {
+				return nil, store.ErrLeaseLost
+			}
+			if in.Drained {
+				return nil, nil
+			}
+		case in.Left:
+			gone = append(gone, in.ID)
+		case m.isDead(in):
+			gone, dead = append(gone, in.ID), append(dead, in.ID)
+		case in.Lapsed && mature:
+			gone = append(gone, in.ID)
+		}
+	}
+	err = m.db.Write(ctx, func(tx *store.Tx) error {
+		if claims, err = store.TakeOverJobs(ctx, tx, who, gone, free); err != nil {
+			return err
+		}
+		return store.RetireInstances(ctx, tx, dead)
 	})
 	return claims, err
 }
 
-// Adopt takes the unfinished jobs of this server name whose process is gone: a
-// process of this host that no longer runs, or one whose lease has ended. A job
-// that an administrator moved here from another name is taken too, whether its
-// former process lives or not.
-func (m *Member) Adopt(ctx context.Context) (claims []store.Claim, err error) {
-	instances, err := store.Instances(ctx, m.db)
-	if err != nil {
-		return nil, err
+// isDead tells whether the process of an instance can be seen to be dead from
+// here.
+func (m *Member) isDead(in store.Instance) bool {
+	if in.Place == "" || in.Place != m.place || in.Hostname != m.host {
+		return false
 	}
-	var alive []string
-	for _, in := range instances {
-		if in.ServerName != m.opts.ServerName || in.Hostname == m.host && !running(in.PID) {
-			continue
-		}
-		alive = append(alive, in.ID.Hex())
-	}
-	err = m.db.Write(ctx, func(tx *store.Tx) (err error) {
-		claims, err = store.AdoptJobs(ctx, tx, m.id, m.opts.ServerName, alive)
-		if err != nil {
-			return err
-		}
-		return m.forgetDead(ctx, tx, alive)
-	})
-	return claims, err
+	start, ok := processStart(in.PID)
+	return !ok || start != in.ProcessStart
 }
 
 // Held lists the jobs that are this instance's by the database's word.
 func (m *Member) Held(ctx context.Context) ([]store.Claim, error) {
-	return store.ClaimsOf(ctx, m.db, m.id, m.opts.ServerName)
+	return store.ClaimsOf(ctx, m.db, m.ID(), m.opts.ServerName)
 }
 
-// forgetDead removes the rows of this name's instances that live no more.
-func (m *Member) forgetDead(ctx context.Context, tx *store.Tx, alive []string) error {
-	cond, arg := store.AnyOfText(tx, "id", append([]string{m.id.Hex()}, alive...))
-	_, err := tx.Exec(ctx, "DELETE FROM orrery_instance WHERE server_name = ? AND hostname = ? AND NOT ("+cond+")",
-		m.opts.ServerName, m.host, arg)
-	return err
+// halt ends the renewals.
+func (m *Member) halt() {
+	m.mu.Lock()
+	stop, done := m.stop, m.done
+	m.deadline.Stop()
+	m.mu.Unlock()
+	stop()
+	<-done
 }
 
-func running(pid int) bool {
-	err := unix.Kill(pid, 0)
-	return err == nil || errors.Is(err, unix.EPERM)
-}
-
-// Leave ends the lease. Jobs that still run stay with this server name, for its
-// next process.
+// Leave ends the lease. Others of the pools take over at once what still runs.
 func (m *Member) Leave(ctx context.Context) error {
-	m.stop()
-	<-m.done
-	return m.db.Write(ctx, func(tx *store.Tx) error { return store.RemoveInstance(ctx, tx, m.id) })
+	m.halt()
+	id := m.ID()
+	return m.db.Write(ctx, func(tx *store.Tx) error {
+		if m.opts.Wake != nil {
+			tx.AfterCommit(func() {
+				for _, tag := range m.tags {
+					m.opts.Wake.Wake(wake.Orphans(tag))
+				}
+			})
+		}
+		return store.EndInstance(ctx, tx, id)
+	})
 }
+
+// Adopt takes over every job that is nobody's any more; see TakeOver.
+func (m *Member) Adopt(ctx context.Context) ([]store.Claim, error) { return m.TakeOver(ctx, 1<<20) }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 
@@ -17,92 +18,332 @@ type Claim struct {
 	Epoch int
 	// Attempt is the number of the run, from 1.
 	Attempt int
-	// Pool is what job.handler held before the claim: where the job goes back to.
+	// Pool is what job.handler held before the claim: where the job goes back to,
+	// and whose members take it over.
 	Pool string
 }
 
-// poolJobs are the oldest new jobs of one pool that wait for nothing. The pool is
-// asked for as a range, and the order begins with it, because only the index
-// orrery_job_new gives that order: asked for in a simpler way, PostgreSQL may walk
-// past all finished jobs by their ids.
-const poolJobs = `SELECT * FROM (SELECT id, handler, user_id, session_id FROM job WHERE state = 'new' AND handler BETWEEN ? AND ?
-		AND NOT EXISTS (SELECT 1 FROM orrery_wait w WHERE w.job_id = job.id) ORDER BY handler, id LIMIT 2000) p`
-
-// claimedJobs is the part of a claim that picks the jobs: turn by turn between
-// their owners and in the order of creation within each.
-const claimedJobs = `SELECT c.id, c.handler, c.turn FROM (
-		SELECT j.id, j.handler, row_number() OVER (PARTITION BY j.user_id, j.session_id ORDER BY j.id) AS turn FROM (%POOLS%) j) c
-	ORDER BY c.turn, c.id LIMIT ?`
-
-// claimQuery picks at most n jobs of distinct pools, locked.
-func claimQuery(engine Engine, pools []string, n int) (query string, args []any) {
-	parts := make([]string, len(pools))
-	for i, pool := range pools {
-		parts[i], args = poolJobs, append(args, pool, pool)
-	}
-	query = replaceOnce(claimedJobs, "%POOLS%", strings.Join(parts, " UNION ALL "))
-	if engine != PostgreSQL {
-		return query, append(args, n)
-	}
-	// The window cannot be locked, so more candidates than needed are read and
-	// those that another handler is just taking are skipped. A row that changed
-	// meanwhile is judged anew by the outer conditions.
-	return `WITH candidate AS MATERIALIZED (` + query + `)
-		SELECT job.id, job.handler, c.turn FROM candidate c JOIN job ON job.id = c.id
-		WHERE job.state = 'new' AND job.handler = c.handler ORDER BY c.turn, c.id LIMIT ? FOR UPDATE OF job SKIP LOCKED`, append(args, n+64, n)
+// Claimant is who claims jobs, and how.
+type Claimant struct {
+	Instance   UUID
+	ServerName string
+	// Pools are the values of job.handler whose jobs it takes: tags, `_default_`,
+	// its own name.
+	Pools []string
+	// After is the owner whose turn was the last: the next one begins. Owners are
+	// the ids of users, and the negative ones of visitors' sessions.
+	After int64
+	// Window is the most jobs of one owner that are looked at in one round (Galaxy's
+	// ready_window_size); 0 is no bound but the number asked for.
+	Window int
+	// Serialize claims without skipping what others have locked, in a transaction
+	// that the database isolates (db-transaction-isolation).
+	Serialize bool
 }
 
-// ClaimJobs gives an instance at most n new jobs of its pools (job.handler
-// holds the pool's tag, `_default_`, or the server's own name), and marks them
-// queued. Any number of instances may claim at once: each job goes to one.
-func ClaimJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, pools []string, n int) ([]Claim, error) {
-	if len(pools) == 0 {
-		return nil, nil
+// Claimed is what a claim gave.
+type Claimed struct {
+	Jobs []Claim
+	// After is the owner that was served last, for the next Claimant.
+	After int64
+	// More says that there may be more jobs to claim.
+	More bool
+}
+
+// spare is how many more candidates than needed are read, since other handlers
+// may be just taking them.
+const spare = 64
+
+// ClaimJobs gives an instance at most n new jobs of its pools, and marks them
+// queued. They are taken in turns between their owners and in the order of
+// creation within each. Any number of instances may claim at once: each job goes
+// to one. An instance whose lease has ended and one that is drained get none.
+//
+// Its cost does not grow with the number of jobs that wait, but for those that
+// wait for inputs or for a place under a limit.
+func ClaimJobs(ctx context.Context, db *DB, who Claimant, n int) (got Claimed, err error) {
+	who.Pools = slices.Compact(slices.Sorted(slices.Values(who.Pools)))
+	if len(who.Pools) == 0 || n <= 0 {
+		return Claimed{After: who.After}, nil
 	}
-	query, args := claimQuery(tx.Engine(), slices.Compact(slices.Sorted(slices.Values(pools))), n)
-	taken, err := Collect(ctx, tx, func(r *Rows) (c Claim, err error) {
-		var turn int64
-		return c, r.Scan(&c.JobID, &c.Pool, &turn)
-	}, query, args...)
-	if err != nil || len(taken) == 0 {
-		return nil, err
+	if db.Engine() == PostgreSQL {
+		if !who.Serialize {
+			return claimPostgreSQL(ctx, db, who, n)
+		}
+		err = db.Write(ctx, func(tx *Tx) error {
+			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"); err != nil {
+				return err
+			}
+			got, err = claimPostgreSQL(ctx, tx, who, n)
+			return err
+		})
+		return got, err
 	}
-	ids := make([]int64, len(taken))
-	for i, c := range taken {
-		ids[i] = c.JobID
+	err = db.Write(ctx, func(tx *Tx) error {
+		got, err = claimInTurn(ctx, tx, who, n)
+		return err
+	})
+	return got, err
+}
+
+// mayClaim is the condition that an instance (one argument) may claim.
+func mayClaim(engine Engine) string {
+	return `EXISTS (SELECT 1 FROM orrery_instance i WHERE i.id = ? AND i.expires > ` + clock(engine, 0) + `
+		AND NOT EXISTS (SELECT 1 FROM orrery_drain d WHERE d.server_name = i.server_name))`
+}
+
+// jobOwner is whose turn a job takes. The index orrery_job_turn has this
+// expression.
+const jobOwner = "(COALESCE(user_id, -session_id, 0))"
+
+// ready is the condition that a new job waits neither for inputs nor for a place
+// under a limit.
+const ready = `NOT EXISTS (SELECT 1 FROM orrery_wait w WHERE w.job_id = job.id)
+	AND NOT EXISTS (SELECT 1 FROM orrery_limit_wait l WHERE l.job_id = job.id AND l.let_go IS NULL)`
+
+// claimStatement claims in one statement, and so in one round trip. It walks from
+// owner to owner along orrery_job_turn, from the one after the last and around,
+// and looks at a few jobs of each. The order of each walk begins with the
+// handler, because only that index gives it: asked for in a simpler way,
+// PostgreSQL may walk past all finished jobs.
+//
+// Arguments: pools, after, instance, n, window.
+const claimStatement = `WITH RECURSIVE arg AS (
+		SELECT $1::text[] AS pools, $2::bigint AS after, $4::bigint AS n, $5::bigint AS win WHERE %MAYCLAIM%),
+	walk(pool, owner, around, step) AS (
+		SELECT p.pool, f.owner, f.around, 1 FROM (SELECT unnest(pools) AS pool, after FROM arg) p CROSS JOIN LATERAL (
+			(SELECT OWNER AS owner, false AS around FROM job WHERE state = 'new' AND handler = p.pool AND OWNER > p.after ORDER BY handler, OWNER LIMIT 1)
+			UNION ALL
+			(SELECT OWNER, true FROM job WHERE state = 'new' AND handler = p.pool AND OWNER <= p.after ORDER BY handler, OWNER LIMIT 1)
+			ORDER BY 2 LIMIT 1) f
+		UNION ALL
+		SELECT o.pool, f.owner, f.around, o.step + 1 FROM walk o CROSS JOIN (SELECT after AS a FROM arg) g CROSS JOIN LATERAL (
+			(SELECT OWNER AS owner, false AS around FROM job WHERE NOT o.around AND state = 'new' AND handler = o.pool AND OWNER > o.owner ORDER BY handler, OWNER LIMIT 1)
+			UNION ALL
+			(SELECT OWNER, true FROM job WHERE NOT o.around AND state = 'new' AND handler = o.pool AND OWNER <= g.a ORDER BY handler, OWNER LIMIT 1)
+			UNION ALL
+			(SELECT OWNER, true FROM job WHERE o.around AND state = 'new' AND handler = o.pool AND OWNER > o.owner AND OWNER <= g.a ORDER BY handler, OWNER LIMIT 1)
+			ORDER BY 2 LIMIT 1) f),
+	owners AS MATERIALIZED (SELECT pool, owner, step FROM walk LIMIT $4::bigint + SPARE),
+	bound AS MATERIALIZED (SELECT LEAST((SELECT win FROM arg), ($4::bigint + SPARE + count(*) - 1) / GREATEST(count(*), 1)) AS each FROM owners),
+	candidate AS MATERIALIZED (
+		SELECT c.id, o.pool, o.owner, o.step, row_number() OVER (PARTITION BY o.owner ORDER BY c.id) AS turn FROM owners o CROSS JOIN LATERAL (
+			SELECT id FROM job WHERE state = 'new' AND handler = o.pool AND OWNER = o.owner AND READY
+			ORDER BY handler, OWNER, id LIMIT (SELECT each FROM bound)) c),
+	taken AS MATERIALIZED (
+		SELECT job.id, c.pool, c.owner, c.turn, c.step FROM candidate c JOIN job ON job.id = c.id
+		WHERE job.id = ANY(ARRAY(SELECT id FROM candidate)) AND job.state = 'new' AND job.handler = c.pool ORDER BY c.turn, c.step, c.id LIMIT $4::bigint FOR UPDATE OF job %SKIP%),
+	moved AS (UPDATE job SET handler = $6::varchar, state = 'queued', update_time = $7::timestamp FROM taken WHERE job.id = taken.id),
+	told AS (INSERT INTO job_state_history (create_time, job_id, state) SELECT $7::timestamp, id, 'queued' FROM taken),
+	shown AS (UPDATE dataset SET state = 'queued', update_time = $7::timestamp WHERE state NOT IN ('ok', 'error', 'discarded', 'empty') AND id IN (
+		SELECT h.dataset_id FROM taken t JOIN job_to_output_dataset o ON o.job_id = t.id JOIN history_dataset_association h ON h.id = o.dataset_id)),
+	claimed AS (INSERT INTO orrery_claim (job_id, instance, epoch, attempt, pool) SELECT id, $3::char(32), 1, 1, pool FROM taken
+		ON CONFLICT (job_id) DO UPDATE SET instance = excluded.instance, epoch = orrery_claim.epoch + 1, pool = excluded.pool
+		RETURNING job_id, instance, epoch, attempt, pool)
+	SELECT c.job_id, c.instance, c.epoch, c.attempt, c.pool, t.owner,
+		(SELECT count(*) FROM candidate) >= (SELECT count(*) FROM taken) + SPARE OR (SELECT max(turn) FROM candidate) >= (SELECT each FROM bound)
+	FROM claimed c JOIN taken t ON t.id = c.job_id ORDER BY t.turn, t.step, t.id`
+
+var claimTexts = func() map[bool]string {
+	build := func(skip string) string {
+		return strings.NewReplacer("OWNER", jobOwner, "READY", ready, "SPARE", "64", "%SKIP%", skip,
+			"%MAYCLAIM%", replaceOnce(mayClaim(PostgreSQL), "?", "$3::char(32)")).Replace(claimStatement)
 	}
+	return map[bool]string{false: build("SKIP LOCKED"), true: build("")}
+}()
+
+func claimPostgreSQL(ctx context.Context, q Querier, who Claimant, n int) (Claimed, error) {
+	got := Claimed{After: who.After}
+	window := who.Window
+	if window <= 0 {
+		window = math.MaxInt32
+	}
+	var err error
+	got.Jobs, err = Collect(ctx, q, func(r *Rows) (c Claim, err error) {
+		return c, r.Scan(&c.JobID, &c.Instance, &c.Epoch, &c.Attempt, &c.Pool, &got.After, &got.More)
+	}, claimTexts[who.Serialize], who.Pools, who.After, who.Instance, n, window, who.ServerName, q.Now())
+	return got, err
+}
+
+// turn is an owner with new jobs in a pool.
+type turn struct {
+	pool  string
+	owner int64
+}
+
+// claimInTurn is the claim where a statement costs no round trip worth saving,
+// or cannot do it all.
+func claimInTurn(ctx context.Context, tx *Tx, who Claimant, n int) (Claimed, error) {
+	got := Claimed{After: who.After}
+	var may bool
+	if err := tx.QueryRow(ctx, "SELECT "+mayClaim(tx.Engine()), who.Instance).Scan(&may); err != nil || !may {
+		return got, err
+	}
+	owners, err := ownersInTurn(ctx, tx, who, n+spare)
+	if err != nil || len(owners) == 0 {
+		return got, err
+	}
+	each := (n + spare + len(owners) - 1) / len(owners)
+	if who.Window > 0 {
+		each = min(each, who.Window)
+	}
+	type candidate struct {
+		Claim
+		owner      int64
+		turn, step int
+	}
+	var candidates []candidate
+	turns := map[int64]int{}
+	steps := map[turn]int{}
+	for i, o := range owners {
+		steps[o] = i
+	}
+	for _, o := range owners {
+		// Few: as many as there are jobs to take, and each reads its own few rows.
+		query, args := ownerJobs(tx, o, each, who.Serialize)
+		ids, err := Column[int64](ctx, tx, query, args...)
+		if err != nil {
+			return got, err
+		}
+		for _, id := range ids {
+			turns[o.owner]++
+			candidates = append(candidates, candidate{Claim{JobID: id, Pool: o.pool}, o.owner, turns[o.owner], steps[o]})
+		}
+		got.More = got.More || len(ids) >= each
+	}
+	slices.SortFunc(candidates, func(a, b candidate) int {
+		if a.turn != b.turn {
+			return a.turn - b.turn
+		}
+		return a.step - b.step
+	})
+	got.More = got.More || len(candidates) > n
+	candidates = candidates[:min(n, len(candidates))]
+	if len(candidates) == 0 {
+		return got, nil
+	}
+	ids := make([]int64, len(candidates))
+	jobs := make([]Claim, len(candidates))
+	for i, c := range candidates {
+		ids[i], jobs[i] = c.JobID, c.Claim
+	}
+	got.After = candidates[len(candidates)-1].owner
 	cond, arg := AnyOf(tx, "id", ids)
-	write := tx.Later()
-	if _, err := write.Exec(ctx, "UPDATE job SET handler = ?, state = ?, update_time = ? WHERE "+cond,
-		serverName, string(galaxy.JobQueued), tx.Now(), arg); err != nil {
-		return nil, err
+	if _, err := tx.Exec(ctx, "UPDATE job SET handler = ?, state = ?, update_time = ? WHERE "+cond,
+		who.ServerName, string(galaxy.JobQueued), tx.Now(), arg); err != nil {
+		return got, err
 	}
-	if err := addJobHistory(ctx, write, galaxy.JobQueued, "", ids...); err != nil {
-		return nil, err
+	if err := addJobHistory(ctx, tx, galaxy.JobQueued, "", ids...); err != nil {
+		return got, err
 	}
 	// Nobody is told of this state alone: the next change comes in a moment.
-	if err := setDatasetState(ctx, write, galaxy.DatasetQueued, ids); err != nil {
-		return nil, err
+	if err := setDatasetState(ctx, tx, galaxy.DatasetQueued, ids); err != nil {
+		return got, err
 	}
-	return takeClaims(ctx, tx, instance, taken)
+	got.Jobs, err = takeClaims(ctx, tx, who.Instance, jobs)
+	return got, err
 }
 
-// takeClaims makes an instance the owner of jobs, in a new epoch. A claim that
-// exists keeps the pool it came from.
+// ownerExpression is jobOwner as the engine's index has it. On MySQL visitors
+// without an account are one owner.
+func ownerExpression(q Querier) string {
+	if q.Engine() == MySQL {
+		return "COALESCE(user_id, 0)"
+	}
+	return jobOwner
+}
+
+// ownersInTurn lists at most n owners with new jobs, pool by pool in the order of
+// their turns: those after the last one served, then those before.
+func ownersInTurn(ctx context.Context, tx *Tx, who Claimant, n int) ([]turn, error) {
+	var owners []turn
+	for _, pool := range who.Pools { // few: a process's tags
+		after, err := ownersBetween(ctx, tx, pool, who.After, math.MaxInt64, n)
+		if err != nil {
+			return nil, err
+		}
+		if len(after) < n {
+			before, err := ownersBetween(ctx, tx, pool, math.MinInt64, who.After, n-len(after))
+			if err != nil {
+				return nil, err
+			}
+			after = append(after, before...)
+		}
+		owners = append(owners, after...)
+	}
+	return owners, nil
+}
+
+// ownersBetween lists at most n owners with new jobs in a pool, above one and up
+// to another, by one look into the index for each.
+func ownersBetween(ctx context.Context, tx *Tx, pool string, above, upTo int64, n int) ([]turn, error) {
+	var query string
+	if tx.Engine() == MySQL {
+		// NULL, the visitors, sorts first and counts as 0.
+		query = `WITH RECURSIVE walk(owner, step) AS (
+			SELECT COALESCE((SELECT 0 FROM job WHERE ? < 0 AND ? >= 0 AND state = 'new' AND handler = ? AND user_id IS NULL LIMIT 1),
+				(SELECT MIN(user_id) FROM job WHERE state = 'new' AND handler = ? AND user_id > GREATEST(?, 0) AND user_id <= ?)), 1
+			UNION ALL
+			SELECT (SELECT MIN(user_id) FROM job WHERE state = 'new' AND handler = ? AND user_id > walk.owner AND user_id <= ?), step + 1
+			FROM walk WHERE walk.owner IS NOT NULL AND step < ?)
+		SELECT owner FROM walk WHERE owner IS NOT NULL`
+		return Collect(ctx, tx, func(r *Rows) (turn, error) { t := turn{pool: pool}; return t, r.Scan(&t.owner) },
+			query, above, upTo, pool, pool, above, upTo, pool, upTo, n)
+	}
+	query = `WITH RECURSIVE walk(owner) AS (
+			SELECT (SELECT OWNER FROM job WHERE state = 'new' AND handler = ? AND OWNER > ? AND OWNER <= ? ORDER BY handler, OWNER LIMIT 1)
+			UNION ALL
+			SELECT (SELECT OWNER FROM job WHERE state = 'new' AND handler = ? AND OWNER > walk.owner AND OWNER <= ? ORDER BY handler, OWNER LIMIT 1)
+			FROM walk WHERE walk.owner IS NOT NULL LIMIT ?)
+		SELECT owner FROM walk WHERE owner IS NOT NULL`
+	return Collect(ctx, tx, func(r *Rows) (turn, error) { t := turn{pool: pool}; return t, r.Scan(&t.owner) },
+		strings.ReplaceAll(query, "OWNER", jobOwner), pool, above, upTo, pool, upTo, n)
+}
+
+// ownerJobs asks for the oldest ready jobs of an owner, locked.
+func ownerJobs(tx *Tx, o turn, n int, wait bool) (string, []any) {
+	if tx.Engine() != MySQL {
+		return strings.NewReplacer("OWNER", jobOwner, "READY", ready).Replace(`SELECT id FROM job WHERE state = 'new' AND handler = ?
+			AND OWNER = ? AND READY ORDER BY handler, OWNER, id LIMIT ?`), []any{o.pool, o.owner, n}
+	}
+	lock := " FOR UPDATE"
+	if !wait {
+		lock += " SKIP LOCKED"
+	}
+	who, args := "user_id IS NULL", []any{o.pool}
+	if o.owner != 0 {
+		who, args = "user_id = ?", append(args, o.owner)
+	}
+	return `SELECT id FROM job WHERE state = 'new' AND handler = ? AND ` + who + ` AND ` + ready + ` ORDER BY id LIMIT ?` + lock, append(args, n)
+}
+
+// takeClaims makes an instance the owner of jobs, in a new epoch.
 func takeClaims(ctx context.Context, tx *Tx, instance UUID, jobs []Claim) ([]Claim, error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
 	rows := make([][]any, len(jobs))
-	for i, c := range jobs {
-		rows[i] = []any{c.JobID, instance, 1, 1, c.Pool}
-	}
-	query, args := insertSQL("orrery_claim", []string{"job_id", "instance", "epoch", "attempt", "pool"}, rows)
-	claims, err := Collect(ctx, tx, scanClaim, query+` ON CONFLICT (job_id) DO UPDATE SET instance = excluded.instance, epoch = orrery_claim.epoch + 1
-		RETURNING job_id, instance, epoch, attempt, pool`, args...)
-	if err != nil {
-		return nil, err
-	}
+	ids := make([]int64, len(jobs))
 	order := make(map[int64]int, len(jobs)) // RETURNING promises no order
 	for i, c := range jobs {
-		order[c.JobID] = i
+		rows[i] = []any{c.JobID, instance, 1, 1, c.Pool}
+		ids[i], order[c.JobID] = c.JobID, i
+	}
+	query, args := insertSQL("orrery_claim", []string{"job_id", "instance", "epoch", "attempt", "pool"}, rows)
+	var claims []Claim
+	var err error
+	if tx.Engine() == MySQL {
+		if _, err = tx.Exec(ctx, query+` ON DUPLICATE KEY UPDATE instance = VALUES(instance), epoch = epoch + 1, pool = VALUES(pool)`, args...); err != nil {
+			return nil, err
+		}
+		cond, arg := AnyOf(tx, "job_id", ids)
+		claims, err = Collect(ctx, tx, scanClaim, "SELECT job_id, instance, epoch, attempt, pool FROM orrery_claim WHERE "+cond, arg)
+	} else {
+		claims, err = Collect(ctx, tx, scanClaim, query+` ON CONFLICT (job_id) DO UPDATE SET instance = excluded.instance, epoch = orrery_claim.epoch + 1,
+			pool = excluded.pool RETURNING job_id, instance, epoch, attempt, pool`, args...)
+	}
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(claims, func(a, b Claim) int { return order[a.JobID] - order[b.JobID] })
 	return claims, nil
@@ -119,37 +360,92 @@ func ClaimsOf(ctx context.Context, q Querier, instance UUID, serverName string) 
 		JOIN job j ON j.id = c.job_id WHERE c.instance = ? AND j.handler = ? ORDER BY c.job_id`, instance, serverName)
 }
 
-// AdoptJobs gives an instance the unfinished jobs of its own name that no living
-// instance of that name has: alive lists those that live. A job that was never
-// claimed by us (Galaxy's own handler had it), or that an administrator moved
-// here from another handler, is adopted too, and so is one that a person ended
-// while nobody was there to stop it.
-func AdoptJobs(ctx context.Context, tx *Tx, instance UUID, serverName string, alive []string) ([]Claim, error) {
-	cond, arg := AnyOfText(tx, "c.instance", append([]string{instance.Hex()}, alive...))
-	found, err := Column[int64](ctx, tx, `SELECT j.id FROM job j LEFT JOIN orrery_claim c ON c.job_id = j.id
-		WHERE j.handler = ? AND j.state IN ('queued', 'running') AND (c.job_id IS NULL OR NOT (`+cond+`))
-		UNION ALL SELECT j.id FROM orrery_claim c JOIN job j ON j.id = c.job_id
-		WHERE j.handler = ? AND j.state = 'deleting' AND NOT (`+cond+`) ORDER BY 1`, serverName, arg, serverName, arg)
-	if err != nil || len(found) == 0 {
+// unfinished are the states of jobs that somebody has to see through.
+const unfinished = "('new', 'resubmitted', 'upload', 'waiting', 'queued', 'running', 'deleting', 'stopping')"
+
+// TakeOverJobs gives an instance at most n unfinished jobs that are nobody's, and
+// writes its name into job.handler:
+//
+//   - those of its pools whose owner is one of gone, or is not registered;
+//   - those that an administrator moved to its name or to one of its tags, whoever
+//     had them;
+//   - those that Galaxy itself left with its name.
+//
+// A job keeps its pool, unless it was moved out of the pools of this instance.
+func TakeOverJobs(ctx context.Context, tx *Tx, who Claimant, gone []UUID, n int) ([]Claim, error) {
+	if len(who.Pools) == 0 || n <= 0 {
+		return nil, nil
+	}
+	texts := make([]string, len(gone))
+	for i, id := range gone {
+		texts[i] = id.Hex()
+	}
+	if len(texts) == 0 {
+		texts = []string{""} // no list is empty on every engine
+	}
+	isGone, goneArg := AnyOfText(tx, "c.instance", texts)
+	inPool, poolArg := AnyOfText(tx, "c.pool", who.Pools)
+	here, hereArg := AnyOfText(tx, "j.handler", who.Pools)
+	lock, lockOwn := "", ""
+	switch {
+	case tx.Engine() == PostgreSQL:
+		lock, lockOwn = " FOR UPDATE OF j SKIP LOCKED", " FOR UPDATE OF c, j SKIP LOCKED"
+	case tx.Engine() == MySQL:
+		lock, lockOwn = " FOR UPDATE SKIP LOCKED", " FOR UPDATE SKIP LOCKED"
+	}
+	scan := func(r *Rows) (c Claim, err error) { return c, r.Scan(&c.JobID, &c.Pool) }
+	// Of owners that are gone. A job that was moved meanwhile is not theirs any more.
+	found, err := Collect(ctx, tx, scan, `SELECT j.id, c.pool FROM orrery_claim c JOIN job j ON j.id = c.job_id
+		WHERE `+isGone+` AND (`+inPool+` OR j.handler = ?) AND j.state IN `+unfinished+`
+		AND j.handler IN (SELECT i.server_name FROM orrery_instance i WHERE i.id = c.instance)
+		ORDER BY c.job_id LIMIT ?`+lockOwn, goneArg, poolArg, who.ServerName, n)
+	if err != nil {
 		return nil, err
 	}
-	jobs := make([]Claim, len(found))
-	for i, id := range found {
-		jobs[i] = Claim{JobID: id, Pool: serverName}
+	if len(found) < n {
+		// Moved here by hand, or left here by Galaxy or by an instance nobody knows.
+		moved, err := Collect(ctx, tx, scan, `SELECT j.id, COALESCE((SELECT c.pool FROM orrery_claim c WHERE c.job_id = j.id AND `+inPool+`), j.handler)
+			FROM job j WHERE j.state IN ('queued', 'running', 'resubmitted', 'deleting', 'stopping') AND `+here+`
+			AND NOT EXISTS (SELECT 1 FROM orrery_claim c JOIN orrery_instance i ON i.id = c.instance
+				WHERE c.job_id = j.id AND i.server_name = j.handler)
+			ORDER BY j.id LIMIT ?`+lock, poolArg, hereArg, n-len(found))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, moved...)
 	}
-	return takeClaims(ctx, tx, instance, jobs)
+	if len(found) == 0 {
+		return nil, nil
+	}
+	ids := make([]int64, len(found))
+	for i, c := range found {
+		ids[i] = c.JobID
+	}
+	cond, arg := AnyOf(tx, "id", ids)
+	if _, err := tx.Exec(ctx, "UPDATE job SET handler = ?, update_time = ? WHERE "+cond, who.ServerName, tx.Now(), arg); err != nil {
+		return nil, err
+	}
+	return takeClaims(ctx, tx, who.Instance, found)
+}
+
+// MoveClaims gives the claims of one instance to another of the same process, in
+// a new epoch.
+func MoveClaims(ctx context.Context, tx *Tx, from, to UUID) error {
+	_, err := tx.Exec(ctx, "UPDATE orrery_claim SET instance = ?, epoch = epoch + 1 WHERE instance = ?", to, from)
+	return err
 }
 
 // ErrClaimLost says that the job is no longer this instance's: someone else has
-// it, or an administrator moved it.
+// it, an administrator moved it, or the lease of this instance ended.
 var ErrClaimLost = errors.New("the job belongs to another handler now")
 
 // guard locks a claim and checks that it still holds; every transaction of a
 // handler begins with it.
 func (c Claim) guard(ctx context.Context, tx *Tx, serverName string) (galaxy.JobState, error) {
 	query := `SELECT j.state FROM orrery_claim c JOIN job j ON j.id = c.job_id
-		WHERE c.job_id = ? AND c.instance = ? AND c.epoch = ? AND j.handler = ?`
-	if tx.Engine() == PostgreSQL {
+		WHERE c.job_id = ? AND c.instance = ? AND c.epoch = ? AND j.handler = ?
+		AND EXISTS (SELECT 1 FROM orrery_instance i WHERE i.id = c.instance AND i.expires > ` + dbNow(tx) + `)`
+	if tx.Engine() != SQLite {
 		query += " FOR UPDATE"
 	}
 	var state string

@@ -1,4 +1,11 @@
 package store
 
-// ClaimQuery is the statement of ClaimJobs, for tests that explain it.
-var ClaimQuery = claimQuery
+import (
+	"math"
+	"time"
+)
+
+// ClaimQuery is the statement of ClaimJobs on PostgreSQL, for tests that explain it.
+func ClaimQuery(who Claimant, n int) (string, []any) {
+	return claimTexts[false], []any{who.Pools, who.After, who.Instance, n, math.MaxInt32, who.ServerName, stamp(time.Now())}
+}

@@ -65,11 +65,21 @@ func (b *Bus) path(name string) string { return filepath.Join(b.dir, filepath.Ba
 // wake-ups that nobody took yet are merged into one.
 func (b *Bus) Subscribe(topic string) <-chan struct{} {
 	ch := make(chan struct{}, 1)
+	b.SubscribeTo(topic, ch)
+	return ch
+}
+
+// SubscribeTo is Subscribe with a channel of the caller's, which has room for one
+// value; several topics may share it.
+func (b *Bus) SubscribeTo(topic string, ch chan struct{}) {
 	b.mu.Lock()
 	b.subscribers[topic] = append(b.subscribers[topic], ch)
 	b.mu.Unlock()
-	return ch
 }
+
+// WakeOne is Wake for what one listener is enough for, such as a new job: this
+// process if it listens, else one of this host, else one of each other host.
+func (b *Bus) WakeOne(topic string) { b.Wake(topic) }
 
 // Wake sends a wake-up for a topic to every process, this one included. It
 // never blocks and never fails: a lost wake-up costs only time.
