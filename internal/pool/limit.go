@@ -12,6 +12,7 @@ import (
 
 	"orrery/internal/config"
 	"orrery/internal/store"
+	"orrery/internal/wake"
 )
 
 // LimitOptions say what may run at once.
@@ -24,9 +25,9 @@ type LimitOptions struct {
 	// TagsOf gives the tags of a destination of the configuration: jobs that ran
 	// before a limit was set count too. Nil when destinations have no tags.
 	TagsOf func(destinationID string) []string
-	// Wake tells handlers that there are jobs to claim. Nil is nobody.
-	Wake func()
-	Log  *slog.Logger
+	// Bus wakes those who serve jobs that are let go; nil wakes nobody.
+	Bus *wake.Bus
+	Log *slog.Logger
 }
 
 // Limits keeps the numbers of jobs that run at once within the job
@@ -75,9 +76,6 @@ func OpenLimits(ctx context.Context, db *store.DB, opts LimitOptions) (*Limits, 
 	if opts.TagsOf == nil {
 		opts.TagsOf = func(string) []string { return nil }
 	}
-	if opts.Wake == nil {
-		opts.Wake = func() {}
-	}
 	l := &Limits{db: db, opts: opts, ended: make(chan struct{}, 1), done: make(chan struct{})}
 	c := opts.Limits
 	l.none = c.RegisteredUserConcurrentJobs <= 0 && c.AnonymousUserConcurrentJobs <= 0 &&
@@ -86,9 +84,7 @@ func OpenLimits(ctx context.Context, db *store.DB, opts LimitOptions) (*Limits, 
 	if err != nil {
 		return nil, fmt.Errorf("setting the limits on concurrent jobs: %w", err)
 	}
-	if freed {
-		opts.Wake()
-	}
+	l.wake(freed)
 	if l.none {
 		close(l.done)
 		return l, nil
@@ -170,14 +166,14 @@ func (l *Limits) run(ctx context.Context) {
 			sweep = true
 		}
 		again := sweepEvery
-		n, err := l.look(ctx, sweep)
+		some, err := l.look(ctx, sweep)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			l.opts.Log.Warn("looking for jobs that a limit may let go failed; trying again", "error", err)
 			again = time.Second
-		case n > 0:
+		case some:
 			// A place that nobody takes in time is offered to the next.
 			again = store.OfferLife + time.Second
 		}
@@ -185,16 +181,24 @@ func (l *Limits) run(ctx context.Context) {
 	}
 }
 
-func (l *Limits) look(ctx context.Context, sweep bool) (n int, err error) {
+func (l *Limits) look(ctx context.Context, sweep bool) (some bool, err error) {
 	if sweep {
 		if err := store.SweepPlaces(ctx, l.db); err != nil {
-			return 0, err
+			return false, err
 		}
 	}
-	if n, err = store.LetGo(ctx, l.db); n > 0 {
-		l.opts.Wake()
+	targets, err := store.LetGo(ctx, l.db)
+	l.wake(targets)
+	return len(targets) > 0, err
+}
+
+func (l *Limits) wake(targets []string) {
+	if l.opts.Bus == nil {
+		return
 	}
-	return n, err
+	for _, t := range targets {
+		l.opts.Bus.Wake(wake.Jobs(t))
+	}
 }
 
 // The names of limits: what is limited, then whose, then where.

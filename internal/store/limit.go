@@ -225,12 +225,13 @@ func PlacesFree(ctx context.Context, q Querier, places []Place) (bool, error) {
 	return true, err
 }
 
-// candidate is a job that waits only for limits that have places.
+// candidateJob is a job that waits only for limits that have places.
 type candidateJob struct {
-	job   int64
-	owner string
-	turn  int
-	names []string
+	job    int64
+	owner  string
+	target string // job.handler
+	turn   int
+	names  []string
 }
 
 const (
@@ -244,20 +245,24 @@ const (
 
 // LetGo lets go of waiting jobs for which there are places, the oldest first,
 // and of owners who have fewer before those who have more. The places are kept
-// for them for OfferLife. It tells how many jobs were let go.
-func LetGo(ctx context.Context, db *DB) (total int, err error) {
+// for them for OfferLife. It tells the job.handler of those that were let go.
+func LetGo(ctx context.Context, db *DB) (targets []string, err error) {
 	for range letGoRounds {
 		chosen, err := chooseWaiting(ctx, db)
 		if err != nil || len(chosen) == 0 {
-			return total, err
+			return targets, err
 		}
-		n, err := offerPlaces(ctx, db, chosen)
-		total += n
-		if err != nil || n == 0 {
-			return total, err
+		goes, err := offerPlaces(ctx, db, chosen)
+		for _, c := range goes {
+			if !slices.Contains(targets, c.target) {
+				targets = append(targets, c.target)
+			}
+		}
+		if err != nil || len(goes) == 0 {
+			return targets, err
 		}
 	}
-	return total, nil
+	return targets, nil
 }
 
 // chooseWaiting picks jobs for the places that are free, without a lock.
@@ -330,10 +335,10 @@ func waitingFor(ctx context.Context, db *DB, names []string) ([]candidateJob, er
 	inNames, namesArg := AnyOfText(db, "w.name", names)
 	otherNames, otherArg := AnyOfText(db, "o.name", names)
 	pools, poolsArg := AnyOfText(db, "j.handler", served)
-	candidates, err := Collect(ctx, db, func(r *Rows) (c candidateJob, err error) { return c, r.Scan(&c.job, &c.owner, &c.turn) },
-		`SELECT c.job_id, c.owner, c.turn FROM (
-			SELECT d.job_id, d.owner, row_number() OVER (PARTITION BY d.owner ORDER BY d.job_id) AS turn FROM (
-				SELECT DISTINCT w.job_id, w.owner FROM orrery_limit_wait w JOIN job j ON j.id = w.job_id
+	candidates, err := Collect(ctx, db, func(r *Rows) (c candidateJob, err error) { return c, r.Scan(&c.job, &c.owner, &c.target, &c.turn) },
+		`SELECT c.job_id, c.owner, c.handler, c.turn FROM (
+			SELECT d.job_id, d.owner, d.handler, row_number() OVER (PARTITION BY d.owner ORDER BY d.job_id) AS turn FROM (
+				SELECT DISTINCT w.job_id, w.owner, j.handler FROM orrery_limit_wait w JOIN job j ON j.id = w.job_id
 				WHERE w.let_go IS NULL AND `+inNames+` AND j.state = 'new' AND `+pools+`
 				AND NOT EXISTS (SELECT 1 FROM orrery_limit_wait o WHERE o.job_id = w.job_id AND o.let_go IS NULL AND NOT (`+otherNames+`))
 			) d) c WHERE c.turn <= ? ORDER BY c.turn, c.job_id LIMIT ?`, namesArg, poolsArg, otherArg, letGoOwner, letGoMost)
@@ -391,7 +396,7 @@ func placesOfOwners(ctx context.Context, q Querier, names []string) (map[[2]stri
 }
 
 // offerPlaces lets go of the chosen ones for which there are still places.
-func offerPlaces(ctx context.Context, db *DB, chosen []candidateJob) (n int, err error) {
+func offerPlaces(ctx context.Context, db *DB, chosen []candidateJob) (goes []candidateJob, err error) {
 	var names []string
 	for _, c := range chosen {
 		names = append(names, c.names...)
@@ -399,7 +404,7 @@ func offerPlaces(ctx context.Context, db *DB, chosen []candidateJob) (n int, err
 	slices.Sort(names)
 	names = slices.Compact(names)
 	err = db.Write(ctx, func(tx *Tx) error {
-		n = 0
+		goes = nil
 		most, err := lockNamed(ctx, tx, names)
 		if err != nil {
 			return err
@@ -433,21 +438,20 @@ func offerPlaces(ctx context.Context, db *DB, chosen []candidateJob) (n int, err
 		}, "SELECT job_id, count(*) FROM orrery_limit_wait WHERE let_go IS NULL AND "+cond+" GROUP BY job_id", arg); err != nil {
 			return err
 		}
-		var goes []int64
+		ids = nil
 		for _, c := range chosen {
 			if still[c.job] == len(c.names) && takePlaces(free, c.names) {
-				goes = append(goes, c.job)
+				goes, ids = append(goes, c), append(ids, c.job)
 			}
 		}
 		if len(goes) == 0 {
 			return nil
 		}
-		n = len(goes)
-		cond, arg = AnyOf(tx, "job_id", goes)
+		cond, arg = AnyOf(tx, "job_id", ids)
 		_, err = tx.Exec(ctx, "UPDATE orrery_limit_wait SET let_go = "+dbNow(tx)+" WHERE "+cond, arg)
 		return err
 	})
-	return n, err
+	return goes, err
 }
 
 // SweepPlaces removes the places of jobs that have ended without their handler's
@@ -477,19 +481,21 @@ func SweepPlaces(ctx context.Context, db *DB) error {
 // SetLimits brings the places in line with a configuration: most tells how many
 // jobs the limit of a name lets in, if there is such a limit; places tells which
 // ones a job that has begun needs, and whose it is. Jobs that wait for a limit
-// that is no more are let go (freed says so).
-func SetLimits(ctx context.Context, db *DB, most func(name string) (int, bool), places func(user, session int64, destination string) (owner string, places []Place)) (freed bool, err error) {
+// that is no more are let go: freed are the values of job.handler that anybody
+// serves.
+func SetLimits(ctx context.Context, db *DB, most func(name string) (int, bool), places func(user, session int64, destination string) (owner string, places []Place)) (freed []string, err error) {
 	// The usual start, and the only queries where nothing is limited.
 	change, err := limitsChange(ctx, db, most)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	uncounted, err := uncountedPlaces(ctx, db, places, false)
 	if err != nil || len(change.gone)+len(change.most)+len(uncounted) == 0 {
-		return false, err
+		return nil, err
 	}
+	waited := false
 	err = db.Write(ctx, func(tx *Tx) error {
-		freed = false
+		waited = false
 		if len(uncounted) > 0 {
 			rows, err := uncountedPlaces(ctx, tx, places, true)
 			if err != nil {
@@ -513,11 +519,14 @@ func SetLimits(ctx context.Context, db *DB, most func(name string) (int, bool), 
 			if err != nil {
 				return err
 			}
-			freed = freed || table == "orrery_limit_wait" && n > 0
+			waited = waited || table == "orrery_limit_wait" && n > 0
 		}
 		return tx.Flush(ctx)
 	})
-	return freed, err
+	if err != nil || !waited {
+		return nil, err
+	}
+	return servedPools(ctx, db)
 }
 
 // limitChange is what is different from a configuration.
