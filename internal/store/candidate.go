@@ -44,7 +44,7 @@ func CandidateHDAs(ctx context.Context, q Querier, f CandidateFilter) (page []HD
 			AND (t.user_tname = ? OR t.user_tname || ':' || COALESCE(t.user_value, '') = ?))`, f.Tag, f.Tag)
 	}
 	if f.Search != "" {
-		add("(lower(h.name) LIKE lower(?) ESCAPE '\\' OR CAST(h.hid AS VARCHAR(20)) = ?)", contains(f.Search), f.Search)
+		add("(lower(h.name) LIKE lower(?) ESCAPE '\\' OR "+q.Engine().text("h.hid")+" = ?)", contains(f.Search), f.Search)
 	}
 	page, err = Collect(ctx, q, scanHDA, "SELECT "+hdaColumns+where+fmt.Sprintf(" ORDER BY h.hid DESC, h.id DESC LIMIT %d OFFSET %d", max(1, f.Limit), max(0, f.Offset)), args...)
 	if err != nil {

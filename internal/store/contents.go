@@ -359,13 +359,18 @@ func (cq *ContentQuery) filterExtension(q Querier, b *branch, f Filter) error {
 		return nil
 	}
 	// A collection fits when every dataset in it does, at any depth.
-	const leaves = `WITH RECURSIVE inside(id) AS (SELECT h.collection_id UNION
-		SELECT e.child_collection_id FROM dataset_collection_element e JOIN inside ON e.dataset_collection_id = inside.id
+	scope, of := "x.history_id = ?", cq.HistoryID
+	if of == 0 {
+		scope, of = "x.history_id IN (SELECT id FROM history WHERE user_id = ?)", cq.UserID
+	}
+	leaves := `WITH RECURSIVE inside(root, id) AS (SELECT x.collection_id, x.collection_id
+			FROM history_dataset_collection_association x WHERE x.collection_id IS NOT NULL AND ` + scope + ` UNION
+		SELECT inside.root, e.child_collection_id FROM dataset_collection_element e JOIN inside ON e.dataset_collection_id = inside.id
 		WHERE e.child_collection_id IS NOT NULL)
-		SELECT 1 FROM dataset_collection_element e JOIN inside ON e.dataset_collection_id = inside.id
+		SELECT inside.root FROM dataset_collection_element e JOIN inside ON e.dataset_collection_id = inside.id
 		JOIN history_dataset_association l ON l.id = e.hda_id`
 	cond, arg := AnyOfText(q, "l.extension", values)
-	b.where.and("EXISTS ("+leaves+") AND NOT EXISTS ("+leaves+" WHERE NOT ("+cond+"))", arg)
+	b.where.and("h.collection_id IN ("+leaves+") AND h.collection_id NOT IN ("+leaves+" WHERE NOT ("+cond+"))", of, of, arg)
 	return nil
 }
 
@@ -407,8 +412,12 @@ func (f Filter) genomeBuild(q Querier, b *branch) error {
 		return nil
 	}
 	column := `json_extract(CAST(h.metadata AS TEXT), '$.dbkey')`
-	if q.Engine() == PostgreSQL {
+	switch q.Engine() {
+	case PostgreSQL:
 		column = `convert_from(h.metadata, 'UTF8')::json ->> 'dbkey'`
+	case MySQL:
+		const text = `CONVERT(h.metadata USING utf8mb4)`
+		column = `CASE WHEN JSON_VALID(` + text + `) THEN JSON_UNQUOTE(JSON_EXTRACT(` + text + `, '$.dbkey')) END COLLATE utf8mb4_bin`
 	}
 	if f.Op == "eq" {
 		b.where.and("("+column+" = ? OR "+column+" = ?)", f.Value, string(JSON([]string{f.Value})))
@@ -488,7 +497,7 @@ func contentKeys(ctx context.Context, q Querier, cq ContentQuery) ([]contentKey,
 	for _, name := range contentOrders {
 		named[name] = name
 	}
-	order, err := orderBy(cmp.Or(cq.Order, "hid-asc"), named, contentOrders)
+	order, err := orderBy(q, cmp.Or(cq.Order, "hid-asc"), named, contentOrders)
 	if err != nil || len(branches) == 0 {
 		return nil, err
 	}
@@ -513,7 +522,7 @@ func contentKeys(ctx context.Context, q Querier, cq ContentQuery) ([]contentKey,
 		}
 		half := "SELECT '" + b.kind + "' AS kind, h.id AS id"
 		for _, name := range names {
-			half += ", " + castNull(b.columns[name], name) + " AS " + name
+			half += ", " + castNull(q.Engine(), b.columns[name], name) + " AS " + name
 		}
 		half += b.from + " WHERE " + b.where.sql
 		args = append(args, b.where.args...)
@@ -527,14 +536,14 @@ func contentKeys(ctx context.Context, q Querier, cq ContentQuery) ([]contentKey,
 }
 
 // castNull gives a NULL of a union the type of the other half's column.
-func castNull(expression, name string) string {
+func castNull(engine Engine, expression, name string) string {
 	if expression != "NULL" {
 		return expression
 	}
 	if name == "size" {
-		return "CAST(NULL AS NUMERIC)"
+		return "CAST(NULL AS DECIMAL)"
 	}
-	return "CAST(NULL AS VARCHAR(64))"
+	return engine.text("NULL")
 }
 
 // CountContentsMatching counts what Contents would give without limit.
@@ -558,7 +567,7 @@ func CountContentsMatching(ctx context.Context, q Querier, cq ContentQuery) (int
 // genome build where that is cheaper than reading it.
 func slimColumns(engine Engine) string {
 	dbkey := `CAST(json_object('dbkey', json_extract(CAST(h.metadata AS TEXT), '$.dbkey')) AS BLOB)`
-	if engine == PostgreSQL {
+	if engine != SQLite {
 		dbkey = "h.metadata"
 	}
 	return `SELECT h.id, h.history_id, h.hid, h.create_time, h.update_time, h.state, h.name, h.extension, ` + dbkey + `,
@@ -566,8 +575,8 @@ func slimColumns(engine Engine) string {
 }
 
 var (
-	slimSQLite     = slimColumns(SQLite)
-	slimPostgreSQL = slimColumns(PostgreSQL)
+	slimSQLite = slimColumns(SQLite)
+	slimServer = slimColumns(PostgreSQL) // MySQL too
 )
 
 func scanSlim(r *Rows, h *HDA) error {
@@ -588,8 +597,8 @@ func hdaRows(ctx context.Context, q Querier, ids []int64, slim bool) ([]HDA, err
 		return Collect(ctx, q, scanHDA, "SELECT "+hdaColumns+hdaFrom+" WHERE "+cond, arg)
 	}
 	query := slimSQLite
-	if q.Engine() == PostgreSQL {
-		query = slimPostgreSQL
+	if q.Engine() != SQLite {
+		query = slimServer
 	}
 	rows, err := q.Query(ctx, query+cond, arg)
 	if err != nil {
@@ -824,14 +833,12 @@ func PurgeHDAs(ctx context.Context, tx *Tx, ids []int64) ([]Dataset, error) {
 	}
 	// Of two who purge the same at once, only one gets the rows back and books
 	// their sizes.
-	cond, arg := AnyOf(tx, "id", ids)
-	ids, err := Column[int64](ctx, tx, `UPDATE history_dataset_association SET deleted = ?, purged = ?, update_time = ? WHERE `+cond+`
-		AND COALESCE(purged, FALSE) = FALSE RETURNING id`, true, true, tx.Now(), arg)
+	ids, err := markPurged(ctx, tx, ids)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
 	type item struct{ dataset, user, size int64 }
-	cond, arg = AnyOf(tx, "h.id", ids)
+	cond, arg := AnyOf(tx, "h.id", ids)
 	items, err := Collect(ctx, tx, func(r *Rows) (i item, err error) { return i, r.Scan(&i.dataset, &i.user, &i.size) },
 		`SELECT DISTINCT d.id, hi.user_id, COALESCE(d.total_size, d.file_size, 0)`+hdaFrom+`
 		LEFT JOIN history hi ON hi.id = h.history_id
@@ -880,6 +887,24 @@ func PurgeHDAs(ctx context.Context, tx *Tx, ids []int64) ([]Dataset, error) {
 	return Collect(ctx, tx, func(r *Rows) (d Dataset, err error) {
 		return d, r.Scan(&d.ID, &d.UUID, &d.ObjectStoreID, &d.ExternalFilename, &d.ExtraFilesPath)
 	}, `SELECT d.id, d.uuid, d.object_store_id, d.external_filename, d._extra_files_path FROM dataset d WHERE `+cond+` ORDER BY d.id`, arg)
+}
+
+// markPurged marks datasets in histories, and gives those that were not marked
+// before.
+func markPurged(ctx context.Context, tx *Tx, ids []int64) ([]int64, error) {
+	const mark = `UPDATE history_dataset_association SET deleted = ?, purged = ?, update_time = ? WHERE `
+	const unmarked = ` AND COALESCE(purged, FALSE) = FALSE`
+	cond, arg := AnyOf(tx, "id", ids)
+	if tx.Engine() != MySQL {
+		return Column[int64](ctx, tx, mark+cond+unmarked+` RETURNING id`, true, true, tx.Now(), arg)
+	}
+	ids, err := Column[int64](ctx, tx, `SELECT id FROM history_dataset_association WHERE `+cond+unmarked+` ORDER BY id FOR UPDATE`, arg)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	cond, arg = AnyOf(tx, "id", ids)
+	_, err = tx.Exec(ctx, mark+cond, true, true, tx.Now(), arg)
+	return ids, err
 }
 
 // CopyHDAs adds copies of datasets to a history: the same bytes under the next
@@ -1013,8 +1038,11 @@ func UnwantedJobs(ctx context.Context, q Querier, hdaIDs []int64) ([]int64, erro
 // histories.
 func SetGenomeBuild(ctx context.Context, tx *Tx, ids []int64, dbkey string) error {
 	metadata := `CAST(json_set(CAST(COALESCE(metadata, '{}') AS TEXT), '$.dbkey', json(?)) AS BLOB)`
-	if tx.Engine() == PostgreSQL {
+	switch tx.Engine() {
+	case PostgreSQL:
 		metadata = `convert_to(jsonb_set(convert_from(COALESCE(metadata, '{}'), 'UTF8')::jsonb, '{dbkey}', ?::jsonb)::text, 'UTF8')`
+	case MySQL:
+		metadata = `CONVERT(JSON_SET(CONVERT(COALESCE(metadata, '{}') USING utf8mb4), '$.dbkey', JSON_EXTRACT(?, '$')) USING binary)`
 	}
 	cond, arg := AnyOf(tx, "id", ids)
 	_, err := tx.Exec(ctx, "UPDATE history_dataset_association SET metadata = "+metadata+", update_time = ? WHERE "+cond,

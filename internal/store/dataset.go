@@ -255,9 +255,16 @@ func initialMetadata(dbkey string) json.RawMessage {
 
 // nextHIDs reserves n numbers of a history and gives the first.
 func nextHIDs(ctx context.Context, tx *Tx, historyID int64, n int) (int64, error) {
+	const reserve = `UPDATE history SET hid_counter = hid_counter + ?, update_time = ? WHERE id = ?`
 	var next int64
-	err := tx.QueryRow(ctx, `UPDATE history SET hid_counter = hid_counter + ?, update_time = ? WHERE id = ? RETURNING hid_counter`,
-		n, tx.Now(), historyID).Scan(&next)
+	var err error
+	if tx.Engine() == MySQL {
+		if _, err = tx.Exec(ctx, reserve, n, tx.Now(), historyID); err == nil {
+			err = tx.QueryRow(ctx, `SELECT hid_counter FROM history WHERE id = ?`, historyID).Scan(&next)
+		}
+	} else {
+		err = tx.QueryRow(ctx, reserve+` RETURNING hid_counter`, n, tx.Now(), historyID).Scan(&next)
+	}
 	if errors.Is(err, ErrNoRows) {
 		return 0, galaxy.Errorf(galaxy.NotFound, "History not found")
 	}
@@ -368,7 +375,7 @@ type finishedJSON struct {
 	Hide      bool   `json:"hide"`
 }
 
-// The two engines read a JSON array of objects as rows in their own ways.
+// SQLite and PostgreSQL read a JSON array of objects as rows in their own ways.
 const (
 	finishedPostgreSQL = `json_to_recordset(?::json) AS v(id integer, did integer, state text, name text, info text, blurb text,
 		peek text, meta text, ext text, size bigint, total bigint, base text, store text, tool text, hide boolean)`
@@ -446,6 +453,12 @@ func writeFinished(ctx context.Context, q Querier, values []finishedJSON) error 
 		from, meta = finishedPostgreSQL, metaPostgreSQL
 	}
 	for chunk := range slices.Chunk(values, 1000) {
+		if q.Engine() == MySQL {
+			if err := writeFinishedMySQL(ctx, q, chunk); err != nil {
+				return err
+			}
+			continue
+		}
 		text := string(JSON(chunk))
 		hdas, datasets := make([]int64, len(chunk)), make([]int64, len(chunk))
 		for i, v := range chunk {
@@ -474,6 +487,38 @@ func writeFinished(ctx context.Context, q Querier, values []finishedJSON) error 
 	return nil
 }
 
+// writeFinishedMySQL writes a chunk of writeFinished. The rows are spelt out: the
+// JSON functions of MariaDB and MySQL differ in what they make of texts.
+func writeFinishedMySQL(ctx context.Context, q Querier, values []finishedJSON) error {
+	rows := func(columns []string, row func(v *finishedJSON) []any) (string, []any) {
+		first := "SELECT ? AS " + strings.Join(columns, ", ? AS ")
+		further := " UNION ALL SELECT ?" + strings.Repeat(", ?", len(columns)-1)
+		args := make([]any, 0, 2+len(columns)*len(values))
+		for i := range values {
+			args = append(args, row(&values[i])...)
+		}
+		return "(" + first + strings.Repeat(further, len(values)-1) + ")", args
+	}
+	from, args := rows([]string{"id", "state", "size", "total", "base", "store"}, func(v *finishedJSON) []any {
+		return []any{v.DatasetID, v.State, v.FileSize, v.TotalSize, v.Basename, v.Store}
+	})
+	if _, err := q.Exec(ctx, `UPDATE dataset d JOIN `+from+` v ON d.id = v.id SET d.state = v.state, d.file_size = v.size, d.total_size = v.total,
+		d.update_time = ?, d.created_from_basename = COALESCE(NULLIF(v.base, ''), d.created_from_basename),
+		d.object_store_id = COALESCE(NULLIF(v.store, ''), d.object_store_id)`, append(args, q.Now())...); err != nil {
+		return err
+	}
+	from, args = rows([]string{"id", "name", "info", "blurb", "peek", "meta", "ext", "tool", "hide"}, func(v *finishedJSON) []any {
+		return []any{v.ID, v.Name, v.Info, v.Blurb, v.Peek, v.Metadata, v.Extension, v.Tool, v.Hide}
+	})
+	_, err := q.Exec(ctx, `UPDATE history_dataset_association h JOIN `+from+` v ON h.id = v.id SET
+		h.name = COALESCE(NULLIF(v.name, ''), h.name), h.info = v.info, h.blurb = NULLIF(v.blurb, ''), h.peek = NULLIF(v.peek, ''),
+		h.extension = COALESCE(NULLIF(v.ext, ''), h.extension),
+		h.metadata = CASE WHEN v.meta = '' THEN h.metadata ELSE CONVERT(v.meta USING binary) END,
+		h.tool_version = COALESCE(NULLIF(v.tool, ''), h.tool_version),
+		h.visible = CASE WHEN v.hide = 1 THEN FALSE ELSE h.visible END, h.update_time = ?`, append(args, q.Now())...)
+	return err
+}
+
 // addDiskUsage books bytes on people's disk usage, in the order of their ids so
 // that two transactions cannot wait for each other.
 func addDiskUsage(ctx context.Context, q Querier, usage map[int64]int64) error {
@@ -500,11 +545,15 @@ func SetHDAStates(ctx context.Context, tx *Tx, hdaIDs []int64, state galaxy.Data
 		return nil
 	}
 	cond, arg := AnyOf(tx, "id", hdaIDs)
-	if _, err := tx.Exec(ctx, `UPDATE dataset SET state = ?, update_time = ? WHERE id IN
-		(SELECT dataset_id FROM history_dataset_association WHERE `+cond+`)`, string(state), tx.Now(), arg); err != nil {
+	theirs, args, err := among(ctx, tx, "id", `SELECT dataset_id FROM history_dataset_association WHERE `+cond, arg)
+	if err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `UPDATE history_dataset_association SET info = ?, update_time = ? WHERE `+cond,
+	if _, err := tx.Exec(ctx, `UPDATE dataset SET state = ?, update_time = ? WHERE `+theirs,
+		append([]any{string(state), tx.Now()}, args...)...); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE history_dataset_association SET info = ?, update_time = ? WHERE `+cond,
 		OrNull(Clip(info, 255)), tx.Now(), arg)
 	return err
 }

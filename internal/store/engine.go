@@ -82,6 +82,50 @@ func (d *dialect) rebind(query string) string {
 	return b.String()
 }
 
+// text makes a short text of an expression.
+func (e Engine) text(expression string) string {
+	if e == MySQL {
+		return "CAST(" + expression + " AS CHAR(64))"
+	}
+	return "CAST(" + expression + " AS VARCHAR(64))"
+}
+
+// forUpdate ends a query whose rows no other transaction may change or lock until
+// this one ends; SQLite's follow each other anyway.
+func forUpdate(q Querier) string {
+	if q.Engine() == SQLite {
+		return ""
+	}
+	return " FOR UPDATE"
+}
+
+// forShare ends a query whose rows no other transaction may change until this
+// one ends.
+func forShare(q Querier) string {
+	switch q.Engine() {
+	case PostgreSQL:
+		return " FOR SHARE"
+	case MySQL: // MariaDB does not know FOR SHARE
+		return " LOCK IN SHARE MODE"
+	}
+	return ""
+}
+
+// among is the condition that column is one of what a subquery finds, for an
+// UPDATE or DELETE. MariaDB would ask the subquery for every row of the table,
+// so there it is asked first.
+func among(ctx context.Context, q Querier, column, subquery string, args ...any) (string, []any, error) {
+	if q.Engine() != MySQL {
+		return column + " IN (" + subquery + ")", args, nil
+	}
+	ids, err := Column[int64](ctx, q, subquery, args...)
+	if err != nil {
+		return "", nil, err
+	}
+	cond, arg := AnyOf(q, column, ids)
+	return cond, []any{arg}, nil
+}
+
 func (db *DB) openPostgreSQL(ctx context.Context) error {
 	cfg, err := pgx.ParseConfig(db.opts.DSN)
 	if err != nil {

@@ -121,7 +121,7 @@ var historyOrders = map[string]string{
 
 // orderBy turns Galaxy's `order` parameter into SQL: one or more attributes,
 // each with -asc or -dsc (the default).
-func orderBy(order string, columns map[string]string, available []string) (string, error) {
+func orderBy(q Querier, order string, columns map[string]string, available []string) (string, error) {
 	var parts []string
 	for one := range strings.SplitSeq(order, ",") {
 		name, direction := strings.TrimSpace(one), " DESC"
@@ -135,8 +135,9 @@ func orderBy(order string, columns map[string]string, available []string) (strin
 			return "", &galaxy.Error{Kind: galaxy.Invalid, Message: "Unknown order_by",
 				Details: map[string]any{"order_by": one, "available": available}}
 		}
-		if name == "size" {
-			// A size that is not known yet counts as the smallest.
+		if name == "size" && q.Engine() == PostgreSQL {
+			// A size that is not known yet counts as the smallest, as the others have it
+			// by themselves.
 			direction += map[string]string{" DESC": " NULLS LAST", " ASC": " NULLS FIRST"}[direction]
 		}
 		parts = append(parts, column+direction)
@@ -292,7 +293,7 @@ func ListHistories(ctx context.Context, q Querier, hq HistoryQuery) ([]History, 
 	if err != nil {
 		return nil, err
 	}
-	order, err := orderBy(cmp.Or(hq.Order, "create_time-dsc"), historyOrders, []string{"create_time", "update_time", "name", "size"})
+	order, err := orderBy(q, cmp.Or(hq.Order, "create_time-dsc"), historyOrders, []string{"create_time", "update_time", "name", "size"})
 	if err != nil {
 		return nil, err
 	}

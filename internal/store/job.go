@@ -264,9 +264,7 @@ func lockPendingInputs(ctx context.Context, tx *Tx, hdas []int64) (found map[int
 	query := "SELECT id, state FROM dataset WHERE "
 	cond, arg = AnyOf(tx, "id", unfinished)
 	query += cond
-	if tx.Engine() == PostgreSQL {
-		query += " ORDER BY id FOR SHARE"
-	}
+	query += " ORDER BY id" + forShare(tx)
 	locked, err := tx.Query(ctx, query, arg)
 	if err != nil {
 		return nil, nil, err
@@ -332,7 +330,7 @@ type JobMetric struct {
 // JobMetrics reads the metrics of a job.
 func JobMetrics(ctx context.Context, q Querier, job int64) ([]JobMetric, error) {
 	return Collect(ctx, q, func(r *Rows) (m JobMetric, err error) { return m, r.Scan(&m.Plugin, &m.Name, &m.Value, &m.Number) },
-		`SELECT plugin, metric_name, CAST(metric_value AS VARCHAR(64)), 1=1 FROM job_metric_numeric WHERE job_id = ?
+		`SELECT plugin, metric_name, `+q.Engine().text("metric_value")+`, 1=1 FROM job_metric_numeric WHERE job_id = ?
 		UNION ALL SELECT plugin, metric_name, metric_value, 1=0 FROM job_metric_text WHERE job_id = ?`, job, job)
 }
 

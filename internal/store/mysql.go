@@ -37,6 +37,16 @@ const (
 	mysqlLockTimeout         = 1205
 	mysqlDeadlock            = 1213
 	mysqlNeedsSuper          = 1419 // a trigger, while the binary log is on
+
+	mysqlDiskFull               = 1021
+	mysqlTooManyConnections     = 1040
+	mysqlShutdown               = 1053 // in progress
+	mysqlNormalShutdown         = 1077
+	mysqlTableFull              = 1114
+	mysqlTooManyUserConnections = 1203
+	mysqlReadOnly               = 1290 // an option of the server, such as --read-only, forbids it
+	mysqlInterrupted            = 1317
+	mysqlKilled                 = 1927 // MariaDB: the connection was
 )
 
 func mysqlNumber(err error) uint16 {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -21,6 +22,14 @@ func Outage(err error) bool {
 	if errors.As(err, &pg) {
 		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "57P") || retryable(err)
 	}
+	switch mysqlNumber(err) {
+	case 0:
+	case mysqlTooManyConnections, mysqlShutdown, mysqlNormalShutdown, mysqlTooManyUserConnections, mysqlDiskFull, mysqlTableFull, mysqlReadOnly,
+		mysqlKilled, mysqlInterrupted:
+		return true
+	default:
+		return retryable(err)
+	}
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {
 		switch lite.Code() & 0xff {
@@ -31,7 +40,7 @@ func Outage(err error) bool {
 	}
 	var connecting *pgconn.ConnectError
 	var network *net.OpError // not net.Error, which every error of the file system is too
-	return errors.As(err, &connecting) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+	return errors.As(err, &connecting) || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		pgconn.SafeToRetry(err) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
@@ -40,6 +49,9 @@ func Full(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return pg.Code == "53100" // disk_full
+	}
+	if n := mysqlNumber(err); n != 0 {
+		return n == mysqlDiskFull || n == mysqlTableFull
 	}
 	var lite *sqlite.Error
 	// The index of the log is written to byte by byte, and says so in its own way.

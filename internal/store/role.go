@@ -187,10 +187,14 @@ func GrantHistoryDatasets(ctx context.Context, tx *Tx, userID, historyID int64) 
 			SELECT 1 FROM history_dataset_association o JOIN history h ON h.id = o.history_id
 			WHERE o.dataset_id = a.dataset_id AND (h.user_id IS NULL OR h.user_id <> ?))
 		AND NOT EXISTS (SELECT 1 FROM library_dataset_dataset_association l WHERE l.dataset_id = a.dataset_id)`
-	if _, err := tx.Exec(ctx, `DELETE FROM dataset_permissions WHERE dataset_id IN (`+mine+`)`, historyID, userID); err != nil {
+	cond, args, err := among(ctx, tx, "dataset_id", mine, historyID, userID)
+	if err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO dataset_permissions (create_time, update_time, action, dataset_id, role_id)
+	if _, err := tx.Exec(ctx, `DELETE FROM dataset_permissions WHERE `+cond, args...); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO dataset_permissions (create_time, update_time, action, dataset_id, role_id)
 		SELECT h.update_time, h.update_time, p.action, d.id, p.role_id
 		FROM default_history_permissions p JOIN history h ON h.id = p.history_id
 		JOIN dataset d ON d.id IN (`+mine+`) AND d.purged = FALSE WHERE p.history_id = ?`,

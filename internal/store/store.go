@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -140,13 +141,38 @@ const maxAttempts = 5
 // through AfterCommit.
 func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 	var err error
-	for range maxAttempts {
+	attempts := maxAttempts
+	if db.Engine() == MySQL {
+		// InnoDB's foreign keys lock the rows they name, so that transactions which do
+		// not touch the same rows may meet too.
+		attempts *= 3
+	}
+	for attempt := range attempts {
 		err = db.writeOnce(ctx, f)
 		if err == nil || !retryable(err) {
 			return err
 		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
 	}
 	return err
+}
+
+// pause waits a moment, longer after each attempt and never the same for two, so
+// that those who got in each other's way do not do so again.
+func pause(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return nil
+	}
+	timer := time.NewTimer(rand.N(time.Millisecond << min(attempt, 7)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (db *DB) writeOnce(ctx context.Context, f func(tx *Tx) error) error {

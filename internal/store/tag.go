@@ -186,7 +186,11 @@ func ensureTags(ctx context.Context, tx *Tx, tags []Tag) (map[string]int64, erro
 		rows[i] = []any{0, n}
 	}
 	query, args := insertSQL("tag", []string{"type", "name"}, rows)
-	if _, err := tx.Exec(ctx, query+" ON CONFLICT (name) DO NOTHING", args...); err != nil {
+	unlessThere := " ON CONFLICT (name) DO NOTHING"
+	if tx.Engine() == MySQL {
+		unlessThere = " ON DUPLICATE KEY UPDATE name = name"
+	}
+	if _, err := tx.Exec(ctx, query+unlessThere, args...); err != nil {
 		return nil, err
 	}
 	cond, arg := AnyOfText(tx, "name", names)

@@ -199,11 +199,7 @@ func lockUser(ctx context.Context, tx *Tx, userID int64) error {
 // lockRow holds a row until the transaction ends. SQLite's transactions follow
 // each other anyway. ErrNoRows without the row.
 func lockRow(ctx context.Context, tx *Tx, table string, id int64) error {
-	query := "SELECT id FROM " + table + " WHERE id = ?"
-	if tx.Engine() == PostgreSQL {
-		query += " FOR UPDATE"
-	}
-	return tx.QueryRow(ctx, query, id).Scan(&id)
+	return tx.QueryRow(ctx, "SELECT id FROM "+table+" WHERE id = ?"+forUpdate(tx), id).Scan(&id)
 }
 
 // SourceUsage is what a user's datasets take on the stores of one quota label.
@@ -363,8 +359,14 @@ func ExpirePasswordReset(ctx context.Context, tx *Tx, token string) error {
 // its addresses, its API keys and valid sessions, and the datasets and
 // histories it still had are marked deleted.
 func DeleteUserLinks(ctx context.Context, tx *Tx, userID int64) error {
+	cond, args, err := among(ctx, tx, "history_id", `SELECT id FROM history WHERE user_id = ? AND deleted = FALSE`, userID)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE history_dataset_association SET deleted = TRUE WHERE deleted = FALSE AND `+cond, args...); err != nil {
+		return err
+	}
 	for _, stmt := range []string{
-		`UPDATE history_dataset_association SET deleted = TRUE WHERE deleted = FALSE AND history_id IN (SELECT id FROM history WHERE user_id = ? AND deleted = FALSE)`,
 		`UPDATE history SET deleted = TRUE WHERE user_id = ? AND deleted = FALSE`,
 		`DELETE FROM user_group_association WHERE user_id = ?`,
 		`DELETE FROM user_address WHERE user_id = ?`,
@@ -401,10 +403,14 @@ func RawJSON[T any](text string, def T) T {
 // ReserveEmail makes transactions that are about to take the same address,
 // whatever its case, follow each other, and tells whether it is free.
 func ReserveEmail(ctx context.Context, tx *Tx, email string) (free bool, err error) {
-	if tx.Engine() == PostgreSQL {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(lower(?), 20260122))`, email); err != nil {
-			return false, err
-		}
+	switch tx.Engine() {
+	case PostgreSQL:
+		_, err = tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(lower(?), 20260122))`, email)
+	case MySQL: // its advisory locks do not end with the transaction
+		_, err = Column[string](ctx, tx, "SELECT version FROM orrery_schema ORDER BY version FOR UPDATE")
+	}
+	if err != nil {
+		return false, err
 	}
 	_, err = UserByEmail(ctx, tx, email)
 	if errors.Is(err, ErrNoRows) {
