@@ -324,21 +324,44 @@ func TestLimitsHoldAcrossHandlers(t *testing.T) {
 	})
 }
 
-func TestNothingLimitedTouchesNothing(t *testing.T) {
+func TestLimits(t *testing.T) {
+	tests := map[string]func(t *testing.T, db *store.DB){
+		"nothing limited touches nothing":            nothingLimitedTouchesNothing,
+		"a job without a place waits unclaimed":      aJobWithoutAPlaceWaitsUnclaimed,
+		"one user's queue does not hold up another":  oneUsersQueueDoesNotHoldUpAnother,
+		"a user's other jobs wait unasked":           aUsersOtherJobsWaitUnasked,
+		"reserving again changes nothing":            reservingAgainChangesNothing,
+		"a place that nobody takes goes to the next": aPlaceNobodyTakesGoesToTheNext,
+		"what is served by nobody keeps no place":    whatIsServedByNobodyKeepsNoPlace,
+	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorker(t, db, "h1", config.Limits{}, newRing(t))
-		jobsOf(t, db, 1, pool.Owner{User: 1})
-		w.must(pool.Owner{User: 1}, "local")
-		if n := count(t, db, "SELECT count(*) FROM orrery_held") + count(t, db, "SELECT count(*) FROM orrery_limit"); n != 0 {
-			t.Errorf("%d rows", n)
+		for _, what := range slices.Sorted(maps.Keys(tests)) {
+			clearJobs(t, db)
+			t.Run(what, func(t *testing.T) { tests[what](t, db) })
 		}
-		var none *pool.Limits
-		if ok, err := none.Reserve(t.Context(), store.Claim{}, pool.Owner{}, "", nil); !ok || err != nil {
-			t.Errorf("no limits: %v, %v", ok, err)
-		}
-		none.Ended()
-		none.Close()
 	})
+}
+
+func clearJobs(t *testing.T, db *store.DB) {
+	t.Helper()
+	for _, table := range []string{"orrery_limit_wait", "orrery_claim", "orrery_limit", "orrery_instance", "job_state_history", "job"} {
+		exec1(t, db, "DELETE FROM "+table)
+	}
+}
+
+func nothingLimitedTouchesNothing(t *testing.T, db *store.DB) {
+	w := newWorker(t, db, "h1", config.Limits{}, newRing(t))
+	jobsOf(t, db, 1, pool.Owner{User: 1})
+	w.must(pool.Owner{User: 1}, "local")
+	if n := count(t, db, "SELECT count(*) FROM orrery_held") + count(t, db, "SELECT count(*) FROM orrery_limit"); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+	var none *pool.Limits
+	if ok, err := none.Reserve(t.Context(), store.Claim{}, pool.Owner{}, "", nil); !ok || err != nil {
+		t.Errorf("no limits: %v, %v", ok, err)
+	}
+	none.Ended()
+	none.Close()
 }
 
 // denied claims a job for which there must be no place.
@@ -354,73 +377,67 @@ func (w *worker) denied(owner pool.Owner, destination string) int64 {
 	return claims[0].JobID
 }
 
-func TestAJobWithoutAPlaceWaitsUnclaimed(t *testing.T) {
+func aJobWithoutAPlaceWaitsUnclaimed(t *testing.T, db *store.DB) {
 	alice := pool.Owner{User: 1}
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		r := newRing(t)
-		w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"local": 1}}, r)
-		ids := jobsOf(t, db, 3, alice)
-		first := w.must(alice, "local")
-		for _, id := range ids[1:] {
-			if got := w.denied(alice, "local"); got != id {
-				t.Errorf("claimed %d, want %d", got, id)
-			}
+	r := newRing(t)
+	w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"local": 1}}, r)
+	ids := jobsOf(t, db, 3, alice)
+	first := w.must(alice, "local")
+	for _, id := range ids[1:] {
+		if got := w.denied(alice, "local"); got != id {
+			t.Errorf("claimed %d, want %d", got, id)
 		}
-		if again := w.claim(5); len(again) != 0 {
-			t.Fatalf("claimed %v although they wait", again)
-		}
-		if n := count(t, db, "SELECT count(*) FROM job WHERE state = 'new' AND handler = '_default_'"); n != 2 {
-			t.Errorf("%d jobs are back in the pool", n)
-		}
-		// Several holding cycles: strictly by age.
-		for i, id := range ids[1:] {
-			next := r.next()
-			w.finish(first)
-			<-next
-			first = w.must(alice, "local")
-			if first.JobID != id {
-				t.Errorf("%d. let go is %d, want %d", i+1, first.JobID, id)
-			}
-		}
-	})
-}
-
-func TestOneUsersQueueDoesNotHoldUpAnother(t *testing.T) {
-	alice, bob := pool.Owner{User: 1}, pool.Owner{User: 2}
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		r := newRing(t)
-		w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"local": 2}}, r)
-		jobsOf(t, db, 6, alice)
-		running := []store.Claim{w.must(alice, "local"), w.must(alice, "local")}
-		for range 4 {
-			w.denied(alice, "local")
-		}
-		bobs := jobsOf(t, db, 1, bob)[0]
-		w.denied(bob, "local")
+	}
+	if again := w.claim(5); len(again) != 0 {
+		t.Fatalf("claimed %v although they wait", again)
+	}
+	if n := count(t, db, "SELECT count(*) FROM job WHERE state = 'new' AND handler = '_default_'"); n != 2 {
+		t.Errorf("%d jobs are back in the pool", n)
+	}
+	// Several holding cycles: strictly by age.
+	for i, id := range ids[1:] {
 		next := r.next()
-		w.finish(running[0])
+		w.finish(first)
 		<-next
-		if c := w.must(bob, "local"); c.JobID != bobs {
-			t.Errorf("job %d was let go before the other user's only one", c.JobID)
+		first = w.must(alice, "local")
+		if first.JobID != id {
+			t.Errorf("%d. let go is %d, want %d", i+1, first.JobID, id)
 		}
-	})
+	}
 }
 
-func TestAUsersOtherJobsWaitUnasked(t *testing.T) {
+func oneUsersQueueDoesNotHoldUpAnother(t *testing.T, db *store.DB) {
 	alice, bob := pool.Owner{User: 1}, pool.Owner{User: 2}
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorker(t, db, "h1", config.Limits{RegisteredUserConcurrentJobs: 1}, newRing(t))
-		jobsOf(t, db, 50, alice)
-		w.must(alice, "local")
+	r := newRing(t)
+	w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"local": 2}}, r)
+	jobsOf(t, db, 6, alice)
+	running := []store.Claim{w.must(alice, "local"), w.must(alice, "local")}
+	for range 4 {
 		w.denied(alice, "local")
-		mine := jobsOf(t, db, 1, bob)[0]
-		if c := w.must(bob, "local"); c.JobID != mine {
-			t.Errorf("claimed %d", c.JobID)
-		}
-		if more := w.claim(10); len(more) != 0 {
-			t.Errorf("asked for %v, whose owner has no place", more)
-		}
-	})
+	}
+	bobs := jobsOf(t, db, 1, bob)[0]
+	w.denied(bob, "local")
+	next := r.next()
+	w.finish(running[0])
+	<-next
+	if c := w.must(bob, "local"); c.JobID != bobs {
+		t.Errorf("job %d was let go before the other user's only one", c.JobID)
+	}
+}
+
+func aUsersOtherJobsWaitUnasked(t *testing.T, db *store.DB) {
+	alice, bob := pool.Owner{User: 1}, pool.Owner{User: 2}
+	w := newWorker(t, db, "h1", config.Limits{RegisteredUserConcurrentJobs: 1}, newRing(t))
+	jobsOf(t, db, 50, alice)
+	w.must(alice, "local")
+	w.denied(alice, "local")
+	mine := jobsOf(t, db, 1, bob)[0]
+	if c := w.must(bob, "local"); c.JobID != mine {
+		t.Errorf("claimed %d", c.JobID)
+	}
+	if more := w.claim(10); len(more) != 0 {
+		t.Errorf("asked for %v, whose owner has no place", more)
+	}
 }
 
 func TestPlacesGoWithTheClaim(t *testing.T) {
@@ -465,27 +482,25 @@ func TestPlacesGoWithTheClaim(t *testing.T) {
 	})
 }
 
-func TestReservingAgainChangesNothing(t *testing.T) {
+func reservingAgainChangesNothing(t *testing.T, db *store.DB) {
 	alice := pool.Owner{User: 1}
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"a": 1, "b": 1}}, newRing(t))
-		jobsOf(t, db, 1, alice)
-		c := w.must(alice, "a")
-		for _, destination := range []string{"a", "b"} { // b: the rules chose otherwise after a take-over
-			if ok, err := w.limits.Reserve(t.Context(), c, alice, destination, nil); !ok || err != nil {
-				t.Fatalf("again: %v, %v", ok, err)
-			}
-			names, err := store.Column[string](t.Context(), db, "SELECT name FROM orrery_held")
-			if err != nil || len(names) != 1 || names[0] != "destination_total:"+destination {
-				t.Errorf("places %v, %v", names, err)
-			}
+	w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"a": 1, "b": 1}}, newRing(t))
+	jobsOf(t, db, 1, alice)
+	c := w.must(alice, "a")
+	for _, destination := range []string{"a", "b"} { // b: the rules chose otherwise after a take-over
+		if ok, err := w.limits.Reserve(t.Context(), c, alice, destination, nil); !ok || err != nil {
+			t.Fatalf("again: %v, %v", ok, err)
 		}
-		stolen := c
-		stolen.Epoch--
-		if _, err := w.limits.Reserve(t.Context(), stolen, alice, "a", nil); err == nil {
-			t.Error("a claim that is over reserved a place")
+		names, err := store.Column[string](t.Context(), db, "SELECT name FROM orrery_held")
+		if err != nil || len(names) != 1 || names[0] != "destination_total:"+destination {
+			t.Errorf("places %v, %v", names, err)
 		}
-	})
+	}
+	stolen := c
+	stolen.Epoch--
+	if _, err := w.limits.Reserve(t.Context(), stolen, alice, "a", nil); err == nil {
+		t.Error("a claim that is over reserved a place")
+	}
 }
 
 func TestLimitsChangeWithARestart(t *testing.T) {
@@ -505,14 +520,9 @@ func TestLimitsChangeWithARestart(t *testing.T) {
 		{"lowered", total(2), total(1), 2, 0},
 	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		clear := func() {
-			for _, table := range []string{"orrery_limit_wait", "orrery_claim", "orrery_limit", "job_state_history", "job"} {
-				exec1(t, db, "DELETE FROM "+table)
-			}
-		}
 		for _, c := range cases {
 			t.Run(c.what, func(t *testing.T) {
-				clear()
+				clearJobs(t, db)
 				r := newRing(t)
 				w := newWorker(t, db, "h1", c.before, r)
 				jobsOf(t, db, c.running+5, alice)
@@ -539,7 +549,7 @@ func TestLimitsChangeWithARestart(t *testing.T) {
 			})
 		}
 		t.Run("set where none was", func(t *testing.T) {
-			clear()
+			clearJobs(t, db)
 			w := newWorker(t, db, "h1", config.Limits{}, newRing(t))
 			jobsOf(t, db, 2, alice)
 			c := w.must(alice, "x-local")
@@ -556,55 +566,51 @@ func TestLimitsChangeWithARestart(t *testing.T) {
 	})
 }
 
-func TestAPlaceNobodyTakesGoesToTheNext(t *testing.T) {
+func aPlaceNobodyTakesGoesToTheNext(t *testing.T, db *store.DB) {
 	alice, bob := pool.Owner{User: 1}, pool.Owner{User: 2}
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		r := newRing(t)
-		w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"local": 1}}, r)
-		first := jobsOf(t, db, 1, alice)[0]
-		running := w.must(alice, "local")
-		second := jobsOf(t, db, 1, alice)[0]
-		w.denied(alice, "local")
-		third := jobsOf(t, db, 1, bob)[0]
-		exec1(t, db, "UPDATE job SET user_id = 1 WHERE id = ?", third)
-		w.denied(alice, "local")
-		next := r.next()
-		w.finish(running)
-		<-next
-		// The one that was let go is ended by a person, and its offer runs out.
-		exec1(t, db, "UPDATE job SET state = 'deleted' WHERE id = ?", second)
-		exec1(t, db, "UPDATE orrery_limit_wait SET let_go = '2001-01-01 00:00:00.000000' WHERE job_id = ?", second)
-		if targets, err := store.LetGo(t.Context(), db); err != nil || len(targets) != 1 || targets[0] != "_default_" {
-			t.Fatalf("let go %v, %v", targets, err)
-		}
-		if c := w.must(alice, "local"); c.JobID != third || first == third {
-			t.Errorf("job %d goes on", c.JobID)
-		}
-		if err := store.SweepPlaces(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
-		if n := count(t, db, "SELECT count(*) FROM orrery_limit_wait"); n != 0 {
-			t.Errorf("%d rows are left", n)
-		}
-	})
+	r := newRing(t)
+	w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"local": 1}}, r)
+	first := jobsOf(t, db, 1, alice)[0]
+	running := w.must(alice, "local")
+	second := jobsOf(t, db, 1, alice)[0]
+	w.denied(alice, "local")
+	third := jobsOf(t, db, 1, bob)[0]
+	exec1(t, db, "UPDATE job SET user_id = 1 WHERE id = ?", third)
+	w.denied(alice, "local")
+	next := r.next()
+	w.finish(running)
+	<-next
+	// The one that was let go is ended by a person, and its offer runs out.
+	exec1(t, db, "UPDATE job SET state = 'deleted' WHERE id = ?", second)
+	exec1(t, db, "UPDATE orrery_limit_wait SET let_go = '2001-01-01 00:00:00.000000' WHERE job_id = ?", second)
+	if targets, err := store.LetGo(t.Context(), db); err != nil || len(targets) != 1 || targets[0] != "_default_" {
+		t.Fatalf("let go %v, %v", targets, err)
+	}
+	if c := w.must(alice, "local"); c.JobID != third || first == third {
+		t.Errorf("job %d goes on", c.JobID)
+	}
+	if err := store.SweepPlaces(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "SELECT count(*) FROM orrery_limit_wait"); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
 }
 
-func TestWhatIsServedByNobodyKeepsNoPlace(t *testing.T) {
+func whatIsServedByNobodyKeepsNoPlace(t *testing.T, db *store.DB) {
 	alice, bob := pool.Owner{User: 1}, pool.Owner{User: 2}
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		r := newRing(t)
-		w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"local": 1}}, r)
-		moved := jobsOf(t, db, 2, alice)[1]
-		running := w.must(alice, "local")
-		w.denied(alice, "local")
-		mine := jobsOf(t, db, 1, bob)[0]
-		w.denied(bob, "local")
-		exec1(t, db, "UPDATE job SET handler = 'nobody' WHERE id = ?", moved)
-		next := r.next()
-		w.finish(running)
-		<-next
-		if c := w.must(bob, "local"); c.JobID != mine {
-			t.Errorf("job %d goes on", c.JobID)
-		}
-	})
+	r := newRing(t)
+	w := newWorker(t, db, "h1", config.Limits{DestinationTotalConcurrentJobs: map[string]int{"local": 1}}, r)
+	moved := jobsOf(t, db, 2, alice)[1]
+	running := w.must(alice, "local")
+	w.denied(alice, "local")
+	mine := jobsOf(t, db, 1, bob)[0]
+	w.denied(bob, "local")
+	exec1(t, db, "UPDATE job SET handler = 'nobody' WHERE id = ?", moved)
+	next := r.next()
+	w.finish(running)
+	<-next
+	if c := w.must(bob, "local"); c.JobID != mine {
+		t.Errorf("job %d goes on", c.JobID)
+	}
 }
