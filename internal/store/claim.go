@@ -97,9 +97,10 @@ func mayClaim(engine Engine) string {
 const jobOwner = "(COALESCE(user_id, -session_id, 0))"
 
 // ready is the condition that a new job waits neither for inputs nor for a place
-// under a limit.
-const ready = `NOT EXISTS (SELECT 1 FROM orrery_wait w WHERE w.job_id = job.id)
-	AND NOT EXISTS (SELECT 1 FROM orrery_limit_wait l WHERE l.job_id = job.id AND l.let_go IS NULL)`
+// under a limit. It is written so that it is asked job by job, until there are
+// enough: as a NOT EXISTS, PostgreSQL may read all that wait before the first.
+const ready = `(SELECT count(*) FROM orrery_wait w WHERE w.job_id = job.id) = 0
+	AND (SELECT count(*) FROM orrery_limit_wait l WHERE l.job_id = job.id AND l.let_go IS NULL) = 0`
 
 // claimStatement claims in one statement, and so in one round trip. It walks from
 // owner to owner along orrery_job_turn, from the one after the last and around,
@@ -128,7 +129,7 @@ const claimStatement = `WITH RECURSIVE arg AS (
 	bound AS MATERIALIZED (SELECT LEAST((SELECT win FROM arg), ($4::bigint + SPARE + count(*) - 1) / GREATEST(count(*), 1)) AS each FROM owners),
 	candidate AS MATERIALIZED (
 		SELECT c.id, o.pool, o.owner, o.step, row_number() OVER (PARTITION BY o.owner ORDER BY c.id) AS turn FROM owners o CROSS JOIN LATERAL (
-			SELECT id FROM job WHERE state = 'new' AND handler = o.pool AND OWNER = o.owner AND READY
+			SELECT id FROM job WHERE state = 'new' AND handler BETWEEN o.pool AND o.pool AND OWNER BETWEEN o.owner AND o.owner AND READY
 			ORDER BY handler, OWNER, id LIMIT (SELECT each FROM bound)) c),
 	taken AS MATERIALIZED (
 		SELECT job.id, c.pool, c.owner, c.turn, c.step FROM candidate c JOIN job ON job.id = c.id
