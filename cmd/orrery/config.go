@@ -1,11 +1,15 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 
 	"orrery/internal/config"
+	"orrery/internal/supervisor"
 )
 
 // configFlag adds the option that names galaxy.yml.
@@ -37,15 +41,64 @@ func checkConfig(args []string) error {
 	fs := flag.NewFlagSet("orrery config check", flag.ContinueOnError)
 	path := configFlag(fs)
 	all := fs.Bool("all", false, "show every option, also those that have their default")
+	asJSON := fs.Bool("json", false, "print the problems and who handles jobs as JSON, and nothing else")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	cfg, problems, err := load(*path)
+	var plan *supervisor.Plan
+	if err == nil {
+		plan, err = supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database))
+	}
+	if *asJSON {
+		return errors.Join(printCheck(os.Stdout, problems, plan, err), err)
+	}
+	for _, p := range problems {
+		if p.Severity != config.Error { // the errors come at the end
+			fmt.Fprintln(os.Stderr, p)
+		}
+	}
+	if plan != nil {
+		// As comments, so that what is printed stays YAML.
+		for _, line := range plan.Table() {
+			fmt.Println("# " + line)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	for _, p := range problems {
-		fmt.Fprintln(os.Stderr, p)
-	}
 	return cfg.Render(os.Stdout, *all)
+}
+
+// printCheck writes what `orrery config check --json` says: the problems of the
+// files, those that keep the server from starting included, and the plan if
+// there is one.
+func printCheck(w io.Writer, problems []config.Problem, plan *supervisor.Plan, err error) error {
+	type problem struct {
+		Severity string `json:"severity"`
+		File     string `json:"file,omitempty"`
+		Line     int    `json:"line,omitempty"`
+		Column   int    `json:"column,omitempty"`
+		Message  string `json:"message"`
+	}
+	out := struct {
+		OK       bool             `json:"ok"`
+		Problems []problem        `json:"problems"`
+		Plan     *supervisor.Plan `json:"plan,omitempty"`
+	}{OK: err == nil, Problems: []problem{}, Plan: plan}
+	add := func(p config.Problem) {
+		out.Problems = append(out.Problems, problem{p.Severity.String(), p.File, p.Line, p.Column, p.Message})
+	}
+	for _, p := range problems {
+		add(p)
+	}
+	var invalid *config.InvalidError
+	if plan != nil && errors.As(err, &invalid) {
+		for _, p := range invalid.Problems {
+			add(p)
+		}
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
 }

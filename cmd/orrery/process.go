@@ -47,6 +47,8 @@ type processFlags struct {
 	tags       texts
 	pools      texts
 	handleJobs bool
+	// baseName is the server_name by which the supervisor named all processes.
+	baseName string
 	// foreground says that nobody supervises this process.
 	foreground bool
 }
@@ -60,6 +62,7 @@ func parseProcess(name string, args []string) (*processFlags, error) {
 	if name == "web" {
 		fs.BoolVar(&f.handleJobs, "handle-jobs", false, "run jobs in this process too")
 	}
+	fs.StringVar(&f.baseName, "base-name", "", "the server_name that the names of all processes follow from (set by orrery run)")
 	fs.BoolVar(&f.noConfig, "no-config", false, "use the defaults, without looking for a galaxy.yml")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -69,6 +72,9 @@ func parseProcess(name string, args []string) (*processFlags, error) {
 	}
 	if f.serverName == "" {
 		return nil, errors.New("give the process a name: --server-name NAME")
+	}
+	if !config.ValidServerName(f.serverName) {
+		return nil, fmt.Errorf("--server-name %q: use letters, digits, “.”, “_” and “-”", f.serverName)
 	}
 	f.handleJobs = f.handleJobs || name == "handler"
 	return f, nil
@@ -80,6 +86,9 @@ type process struct {
 	cfg       *config.Config
 	log       *telemetry.Log
 	child     *supervisor.Child
+	plan      *supervisor.Plan
+	own       supervisor.Planned // this process in the plan, if it is one of it
+	assigner  *pool.Assigner
 	sockets   []*listen.Socket
 	ids       *galaxy.IDCodec
 	db        *store.DB
@@ -133,9 +142,6 @@ func open(ctx context.Context, f *processFlags) (p *process, err error) {
 		return p, err
 	}
 	p.closers = append(p.closers, profiles)
-	for _, name := range f.pools {
-		f.tags = append(f.tags, p.cfg.Jobs.TagsOf("", []string{name})...)
-	}
 	if p.ids, err = galaxy.NewIDCodec(p.cfg.IDSecret); err != nil {
 		return p, err
 	}
@@ -153,13 +159,13 @@ func (p *process) openStores(ctx context.Context) (err error) {
 		box, err := p.openToolbox()
 		boxes <- opened{box, err}
 	}()
-	if p.cfg.Database.Engine == config.MySQL {
-		return errors.New("database_connection names MySQL or MariaDB, which this server does not serve yet; use PostgreSQL or SQLite")
-	}
 	if p.db, err = store.Open(ctx, databaseOptions(p.cfg)); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.db.Close)
+	if err := p.decide(ctx); err != nil {
+		return err
+	}
 	if err := p.db.EnsureSchema(ctx); err != nil {
 		return err
 	}
@@ -236,23 +242,6 @@ func (p *process) openToolbox() (*tool.Toolbox, error) {
 	return box, nil
 }
 
-// assign says where a new job is sent.
-func (p *process) assign(toolID string) string {
-	jobs := p.cfg.Jobs
-	if jobs.SelfAssigns() {
-		return p.flags.serverName
-	}
-	for _, m := range jobs.MappingsFor([]string{toolID}, "") {
-		if m.Handler != "" {
-			return m.Handler
-		}
-	}
-	if jobs.Handling.Default != "" {
-		return jobs.Handling.Default
-	}
-	return config.DefaultHandlerTag
-}
-
 // logLevel is log_level, or INFO: Galaxy's default, DEBUG, is for its developers.
 func logLevel(cfg *config.Config) slog.Level {
 	if !cfg.IsSet("log_level") {
@@ -326,7 +315,8 @@ func runHandler(args []string) error {
 	ctx, stop := p.stopSignal()
 	defer stop()
 	if len(f.tags) == 0 {
-		p.log.Warn("this handler is attached to no pool and takes only jobs that are assigned to its name", "name", f.serverName)
+		p.log.Warn("THIS HANDLER CLAIMS NO JOBS: it is attached to no pool (--attach-to-pool job-handlers), and the job configuration "+
+			"declares no handler of its name; it takes only jobs that are assigned to its name", "name", f.serverName)
 	}
 	err = p.handle(ctx, "handler")
 	return errors.Join(err, p.close())

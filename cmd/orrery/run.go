@@ -34,10 +34,11 @@ func runServer(args []string) error {
 	if err != nil {
 		return err
 	}
-	plan, warnings, err := supervisor.Plan(cfg)
+	planned, err := supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database))
 	if err != nil {
 		return err
 	}
+	plan := planned.Processes
 	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
 		return fmt.Errorf("making data_dir: %w", err)
 	}
@@ -56,7 +57,10 @@ func runServer(args []string) error {
 		}
 		log.Log(context.Background(), level, p.String())
 	}
-	for _, w := range warnings {
+	for _, line := range planned.Table() {
+		log.Info(line)
+	}
+	for _, w := range planned.Warnings {
 		log.Warn(w)
 	}
 	sockets, err := listenFor(cfg, plan)
@@ -98,23 +102,27 @@ func listenFor(cfg *config.Config, plan []supervisor.Planned) (map[string][]*lis
 		}
 		opened, err := listen.OpenAll(p.Binds)
 		if err != nil {
-			return nil, bindError(cfg, p.Group, err)
+			return nil, bindError(cfg, p, err)
 		}
 		sockets[p.Group] = opened
 	}
 	return sockets, nil
 }
 
-// bindError says where a group's addresses are set, or could be.
-func bindError(cfg *config.Config, group string, err error) error {
-	if i, aerr := strconv.Atoi(group); aerr == nil && i < len(cfg.Gravity.Gunicorn) && cfg.Gravity.Gunicorn[i].BindAt != "" {
-		return fmt.Errorf("%s: %w", cfg.Gravity.Gunicorn[i].BindAt, err)
+// bindError says where a process's addresses are set, or could be.
+func bindError(cfg *config.Config, p supervisor.Planned, err error) error {
+	if p.BindAt != "" {
+		return fmt.Errorf("%s: %w", p.BindAt, err)
 	}
 	file := cfg.Path
 	if file == "" {
 		file = "config/galaxy.yml"
 	}
-	return fmt.Errorf("%w (in %s that is gravity: gunicorn: bind)", err, file)
+	where := "gravity: gunicorn: bind"
+	if cfg.Edition == config.Edition1901 {
+		where = "uwsgi: http"
+	}
+	return fmt.Errorf("%w (in %s that is %s)", err, file, where)
 }
 
 // specsOf says how each planned process is started.
@@ -129,6 +137,7 @@ func specsOf(cfg *config.Config, plan []supervisor.Planned, sockets map[string][
 		if cfg.Path == "" {
 			args = []string{string(p.Kind), "--no-config", "--server-name", p.ServerName}
 		}
+		args = append(args, "--base-name", cfg.ServerName)
 		if p.HandleJobs && p.Kind == supervisor.Web {
 			args = append(args, "--handle-jobs")
 		}

@@ -20,6 +20,7 @@ import (
 	"orrery/internal/job"
 	"orrery/internal/listen"
 	"orrery/internal/store"
+	"orrery/internal/supervisor"
 	"orrery/internal/upload"
 	"orrery/internal/web"
 	"orrery/internal/web/client"
@@ -49,7 +50,7 @@ func runWeb(args []string) error {
 func (p *process) serve(ctx context.Context) error {
 	if len(p.sockets) == 0 {
 		var err error
-		if p.sockets, err = listen.OpenAll(p.cfg.Gravity.Gunicorn[0].Binds); err != nil {
+		if p.sockets, err = listen.OpenAll(p.binds()); err != nil {
 			return err
 		}
 	}
@@ -103,6 +104,19 @@ func (p *process) serve(ctx context.Context) error {
 		err = errors.Join(err, f)
 	}
 	return err
+}
+
+// binds are the addresses of a web worker that nobody handed listeners to.
+func (p *process) binds() []string {
+	if len(p.own.Binds) > 0 {
+		return p.own.Binds
+	}
+	for _, other := range p.plan.Processes {
+		if other.Kind == supervisor.Web {
+			return other.Binds
+		}
+	}
+	return []string{"localhost:8080"}
 }
 
 // site puts the API, the client and its pages together.

@@ -56,7 +56,7 @@ func newWorkshop(t *testing.T, db *store.DB) *workshop {
 	types := datatype.Default()
 	w.jobs = &job.Service{
 		DB: db, Objects: w.objects, IDs: w.ids, Datatypes: tool.RegistryDatatypes(types), Wake: bus,
-		Assign: func(string) string { return "_default_" }, ChromInfo: func(string) string { return "" }, JobsDir: filepath.Join(dir, "jobs"),
+		Assign: func(context.Context, string) (string, error) { return "_default_", nil }, ChromInfo: func(string) string { return "" }, JobsDir: filepath.Join(dir, "jobs"),
 	}
 	w.tus, err = upload.NewTus(upload.TusOptions{Dir: filepath.Join(dir, "tus"), Authenticate: w.actors.Authenticate, Fail: w.router.WriteError})
 	if err != nil {

@@ -16,18 +16,28 @@ type Edition int
 const (
 	// Edition2201 is for a file with a `gravity:` section or with neither process section.
 	Edition2201 Edition = iota
-	// Edition1901 is for a file with `uwsgi:` and no `gravity:`. It is recognised and not served yet.
+	// Edition1901 is for a file with `uwsgi:` and no `gravity:`, and for galaxy.ini.
 	Edition1901
 )
+
+// String returns "22.01" or "19.01".
+func (e Edition) String() string {
+	if e == Edition1901 {
+		return "19.01"
+	}
+	return "22.01"
+}
 
 // Config is the whole configuration, checked, typed and with every path absolute. It is not changed after [Load].
 //
 // Options that have no field of their own are read with [Config.String], [Config.Bool], [Config.Int], [Config.Float],
 // [Config.List] and [Config.Value].
 type Config struct {
-	// Path is the galaxy.yml that was read, absolute; empty when there is none.
-	Path    string
-	Edition Edition
+	// Path is the galaxy.yml or galaxy.ini that was read, absolute; empty when there is none.
+	Path string
+	// Edition follows from the file, EditionReason says in words from what.
+	Edition       Edition
+	EditionReason string
 
 	// Root is the directory that Galaxy would be started in; ConfigDir holds the administrator's files,
 	// ManagedConfigDir the files that the server writes, DataDir everything else that it writes.
@@ -119,6 +129,9 @@ type Config struct {
 	LogDir    string // gravity's log_dir: one log per process
 
 	Gravity Gravity
+	// Uwsgi and Servers are the processes of the edition of 19.01, which has no gravity.
+	Uwsgi   Uwsgi
+	Servers []Server // galaxy.ini's, in the file's order
 	Jobs    *JobConfig
 
 	values  map[string]any

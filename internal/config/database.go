@@ -165,6 +165,14 @@ func (db *Database) finishServer(m []string, args url.Values) error {
 			db.Args[key] = args.Get(key)
 		}
 	}
+	if db.Engine == MySQL {
+		if len(db.Hosts) > 1 {
+			return errors.New("a MySQL URL names one host")
+		}
+		if db.Name == "" {
+			return errors.New("the URL names no database; write it after the host: mysql://user:password@host/galaxy")
+		}
+	}
 	if strings.Contains(db.Name, "/") {
 		return errors.New("the database's name holds a “/”; write one after the host: postgresql://user@host/galaxy")
 	}
@@ -198,8 +206,8 @@ var libpqOnly = wordSet(`keepalives keepalives_idle keepalives_interval keepaliv
 	sslcompression sslcrl sslcrldir fallback_application_name requirepeer gsslib gssdelegation load_balance_hosts
 	replication hostaddr async_fallback prepared_statement_cache_size executemany_mode use_native_hstore`)
 
-// DSN returns the connection in the form that the engine's Go driver takes: for PostgreSQL libpq's "key='value' …", for
-// SQLite the path. It holds the password; see [Database.Redacted] for logs.
+// DSN returns the connection in the form that the store takes: for PostgreSQL libpq's "key='value' …", for MySQL and
+// MariaDB a URL, for SQLite the path. It holds the password; see [Database.Redacted] for logs.
 func (db Database) DSN() string {
 	switch db.Engine {
 	case SQLite:
@@ -207,8 +215,37 @@ func (db Database) DSN() string {
 	case PostgreSQL:
 		return db.keywords(db.Password)
 	default:
-		return db.url(db.Password)
+		return db.mysqlURL()
 	}
+}
+
+// mysqlURL is the URL with every part escaped and nothing hidden.
+func (db Database) mysqlURL() string {
+	u := url.URL{Scheme: "mysql", Path: "/" + db.Name}
+	switch {
+	case db.Password != "":
+		u.User = url.UserPassword(db.User, db.Password)
+	case db.User != "":
+		u.User = url.User(db.User)
+	}
+	if len(db.Hosts) > 0 {
+		u.Host = db.Hosts[0]
+		if strings.Contains(u.Host, ":") {
+			u.Host = "[" + u.Host + "]"
+		}
+		if db.Ports[0] != 0 {
+			u.Host += ":" + strconv.Itoa(db.Ports[0])
+		}
+	}
+	args := url.Values{}
+	for key, value := range db.Args {
+		args.Set(key, value)
+	}
+	if db.Socket != "" {
+		args.Set("unix_socket", db.Socket)
+	}
+	u.RawQuery = args.Encode()
+	return u.String()
 }
 
 // Redacted returns the connection as a URL without its password.

@@ -32,7 +32,9 @@ func TestParseDatabase(t *testing.T) {
 		{"postgresql:///galaxy", Database{Engine: PostgreSQL, Name: "galaxy", Args: none}, "dbname='galaxy'"},
 		{"postgresql:///galaxy?keepalives=1", Database{Engine: PostgreSQL, Name: "galaxy", Args: map[string]string{"keepalives": "1"}}, "dbname='galaxy'"},
 		{"mysql+pymysql://u:p@h/galaxy?unix_socket=/run/m.sock&charset=utf8mb4", Database{Engine: MySQL, Driver: "pymysql", Hosts: []string{"h"}, Ports: []int{0}, User: "u", Password: "p",
-			Socket: "/run/m.sock", Name: "galaxy", Args: map[string]string{"charset": "utf8mb4"}}, "mysql://u:p@h/galaxy?charset=utf8mb4&unix_socket=/run/m.sock"},
+			Socket: "/run/m.sock", Name: "galaxy", Args: map[string]string{"charset": "utf8mb4"}}, "mysql://u:p@h/galaxy?charset=utf8mb4&unix_socket=%2Frun%2Fm.sock"},
+		{"mariadb://u:p%40%3A%2F%25@[::1]:3307/galaxy?ssl_key=/k", Database{Engine: MySQL, Hosts: []string{"::1"}, Ports: []int{3307}, User: "u", Password: "p@:/%",
+			Name: "galaxy", Args: map[string]string{"ssl_key": "/k"}}, "mysql://u:p%40%3A%2F%25@[::1]:3307/galaxy?ssl_key=%2Fk"},
 	}
 	for _, test := range tests {
 		got, err := ParseDatabase(test.in, "/root")

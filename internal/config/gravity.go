@@ -97,7 +97,7 @@ var (
 	gravityKeys = wordSet(`process_manager service_command_style use_service_instances umask memory_limit memory_high
 		galaxy_config_file galaxy_root galaxy_user galaxy_group log_dir log_namespace virtualenv app_server
 		instance_name gunicorn celery gx_it_proxy tusd reports handlers`)
-	gunicornKeys = wordSet(serviceKeys + `bind workers timeout preload restart_timeout`)
+	gunicornKeys = wordSet(serviceKeys + `bind workers timeout preload restart_timeout gunicorn_extra_args`)
 	handlerKeys  = wordSet(serviceKeys + `processes pools name_template server_name server_pools`)
 	// otherServices are services of Galaxy that Orrery has no process for.
 	otherServices = map[string]map[string]bool{
@@ -233,7 +233,11 @@ func (in gravityReader) gunicorn(n *node) (g Gunicorn, enabled bool) {
 	g.MemoryLimit = in.number(n.get("memory_limit"), "memory_limit", 0)
 	g.MemoryHigh = in.number(n.get("memory_high"), "memory_high", 0)
 	g.Environment = in.environment(n.get("environment"))
-	in.extraArgs(n.get("extra_args"), &g)
+	extra := n.get("extra_args")
+	if extra.isNull() {
+		extra = n.get("gunicorn_extra_args") // its name in the documentation of 22.01
+	}
+	in.extraArgs(extra, &g)
 	return g, in.boolean(n.get("enable"), "enable", true)
 }
 
@@ -298,7 +302,7 @@ func (in gravityReader) handler(p pair) (h HandlerGroup, enabled bool) {
 	}
 	h.Pools = in.list(pools, "pools")
 	for _, pool := range h.Pools {
-		if base, _, _ := strings.Cut(pool, "."); base != "job-handlers" && base != "workflow-schedulers" {
+		if base, _, _ := strings.Cut(pool, "."); !KnownPool(pool) {
 			in.report.add(Warning, pools, "the pool “%s” is none that Galaxy serves: pools are named job-handlers, job-handlers.TAG or workflow-schedulers%s",
 				pool, didYouMean(base, []string{"job-handlers", "workflow-schedulers"}))
 		}
@@ -330,6 +334,9 @@ func (in gravityReader) handlerNames(at *node, g Gravity) {
 		}
 	}
 }
+
+// ValidServerName tells whether a name can be a server's: letters, digits and a few signs, no path.
+func ValidServerName(name string) bool { return validServerName(name) }
 
 // validServerName tells whether a name can be a server's: it becomes a file name, a column's value and a word in logs.
 func validServerName(name string) bool {

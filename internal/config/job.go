@@ -195,13 +195,28 @@ func (j *JobConfig) TagsOf(serverName string, pools []string) []string {
 		}
 	}
 	for _, pool := range pools {
-		if pool == "job-handlers" {
-			add(DefaultHandlerTag)
-		} else if tag, ok := strings.CutPrefix(pool, "job-handlers."); ok {
-			add(tag)
-		}
+		add(TagOfPool(pool))
 	}
 	return tags
+}
+
+// TagOfPool is the tag that a pool of job handlers serves: DefaultHandlerTag for job-handlers, TAG for job-handlers.TAG,
+// and "" for pools of other kinds, such as workflow-schedulers.
+func TagOfPool(pool string) string {
+	if pool == "job-handlers" {
+		return DefaultHandlerTag
+	}
+	tag, ok := strings.CutPrefix(pool, "job-handlers.")
+	if !ok {
+		return ""
+	}
+	return tag
+}
+
+// KnownPool tells whether a name is a pool's: job-handlers or workflow-schedulers, alone or with “.TAG”.
+func KnownPool(pool string) bool {
+	base, tag, tagged := strings.Cut(pool, ".")
+	return (base == "job-handlers" || base == "workflow-schedulers") && (!tagged || tag != "")
 }
 
 // SelfAssigns tells whether an explicitly configured method makes every process handle the jobs it creates.

@@ -35,7 +35,7 @@ func Bind(addresses ...string) Override {
 }
 
 // SearchPaths are the places, relative to the working directory, where galaxy.yml is looked for when no path is given.
-var SearchPaths = []string{"config/galaxy.yml", "galaxy.yml"}
+var SearchPaths = []string{"config/galaxy.yml", "galaxy.yml", "config/galaxy.ini", "galaxy.ini", "universe_wsgi.ini"}
 
 // Find returns the galaxy.yml to read when the command line names none: $GALAXY_CONFIG_FILE, else the first of
 // [SearchPaths] that exists, else "".
@@ -123,17 +123,17 @@ func textNode(source, text string) *node {
 func (l *loader) readFile(path string) *node {
 	c := l.config
 	root := &node{kind: nullNode}
+	var uwsgi *node
 	if path != "" {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(l.workDir, path)
 		}
 		c.Path = filepath.Clean(path)
-		switch ext := strings.ToLower(filepath.Ext(strings.TrimSuffix(c.Path, ".sample"))); ext {
-		case ".ini":
-			l.report.file(Error, c.Path, "galaxy.ini is not served yet; convert it to galaxy.yml, with its [app:main] options under “galaxy:”")
-			c.Path = ""
-		default:
-			root = l.readYAML(c.Path)
+		if isINI(c.Path) {
+			root, c.Servers = l.readINI(c.Path)
+			uwsgi = section(root, "uwsgi")
+		} else {
+			root, uwsgi = l.readSections(c.Path)
 		}
 	}
 	if !root.isNull() && root.kind != mapNode {
@@ -144,17 +144,13 @@ func (l *loader) readFile(path string) *node {
 	l.sections(root)
 
 	gravity := section(root, "gravity")
-	if gravity == nil && section(root, "uwsgi") != nil {
-		c.Edition = Edition1901
-		l.report.add(Notice, root.get("uwsgi"), "the uwsgi section is not served yet: the server runs as if neither it nor a gravity section were here")
-	} else if section(root, "uwsgi") != nil {
-		l.report.add(Notice, root.get("uwsgi"), "the uwsgi section is ignored, since there is a gravity section")
-	}
+	l.edition(gravity, uwsgi)
 	c.Gravity = readGravity(gravity, l.report, l.env)
 	if len(l.binds) > 0 {
 		for i := range c.Gravity.Gunicorn {
 			c.Gravity.Gunicorn[i].Binds = l.binds
 		}
+		c.Uwsgi.Binds = l.binds
 	}
 	galaxy := root.get("galaxy")
 	if other := gravity.get("galaxy_config_file"); !other.isNull() && galaxy == nil {
@@ -171,6 +167,35 @@ func (l *loader) readFile(path string) *node {
 		return &node{kind: mapNode}
 	}
 	return galaxy
+}
+
+// isINI tells galaxy.ini from galaxy.yml.
+func isINI(path string) bool {
+	return strings.ToLower(filepath.Ext(strings.TrimSuffix(path, ".sample"))) == ".ini"
+}
+
+// edition decides whose rules apply to what the files leave open.
+func (l *loader) edition(gravity, uwsgi *node) {
+	c := l.config
+	ini := c.Path != "" && isINI(c.Path)
+	switch {
+	case gravity != nil:
+		c.EditionReason = "there is a gravity section"
+		if uwsgi != nil {
+			l.report.add(Notice, uwsgi, "the uwsgi section is ignored, since there is a gravity section")
+		}
+	case uwsgi != nil || ini:
+		c.Edition, c.EditionReason = Edition1901, "there is a uwsgi section and no gravity section"
+		if ini {
+			c.EditionReason = "the configuration is a galaxy.ini"
+		}
+		if ini && uwsgi == nil && len(c.Servers) == 0 {
+			c.Servers = []Server{{Name: "main", Bind: "127.0.0.1:8080"}}
+		}
+		c.Uwsgi = readUwsgi(uwsgi, l.report, l.env)
+	default:
+		c.EditionReason = "there is neither a gravity nor a uwsgi section"
+	}
 }
 
 // section returns a section that is written in the file, null or not, or nil.
@@ -209,7 +234,7 @@ func (l *loader) otherGalaxy(at *node) *node {
 		return nil
 	}
 	path := l.under(filepath.Dir(l.config.Path), at.text)
-	root := l.readYAML(path)
+	root, _ := l.readSections(path)
 	galaxy := section(root, "galaxy")
 	if galaxy == nil {
 		l.report.add(Error, at, "%s has no galaxy section", path)
@@ -217,6 +242,25 @@ func (l *loader) otherGalaxy(at *node) *node {
 	}
 	l.config.Path = path
 	return galaxy
+}
+
+// readSections reads galaxy.yml, and its uwsgi section by uWSGI's own rules.
+func (l *loader) readSections(path string) (root, uwsgi *node) {
+	data, err := readBounded(path)
+	if err != nil {
+		l.report.file(Error, path, "%s", fileProblem(err))
+		return &node{kind: nullNode, file: path}, nil
+	}
+	uwsgi, data = splitUwsgi(path, data)
+	root, problem := parseYAML(path, data)
+	if problem != nil {
+		l.report.problems = append(l.report.problems, *problem)
+		return &node{kind: nullNode, file: path}, nil
+	}
+	if uwsgi == nil {
+		uwsgi = section(root, "uwsgi") // written as “uwsgi: {…}”
+	}
+	return root, uwsgi
 }
 
 // readYAML reads one file; what is wrong is reported and a null node returned.

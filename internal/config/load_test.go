@@ -211,9 +211,9 @@ func TestProblems(t *testing.T) {
 		{"a list instead of sections", "- a\n",
 			`config/galaxy.yml:1:1: error: the file holds a list where sections are expected; it begins with “galaxy:” and “gravity:”, their settings indented below`},
 		{"uwsgi with repeated keys", "uwsgi:\n  static-map: /a=b\n  static-map: /c=d\n",
-			`config/galaxy.yml:2:3: the uwsgi section is not served yet: the server runs as if neither it nor a gravity section were here`},
+			`config/galaxy.yml:1:1: uwsgi: these options are not acted upon: static-map`},
 		{"uwsgi beside gravity", "uwsgi:\n  processes: 4\ngravity:\n",
-			`config/galaxy.yml:2:3: the uwsgi section is ignored, since there is a gravity section`},
+			`config/galaxy.yml:1:1: the uwsgi section is ignored, since there is a gravity section`},
 		{"no database", "galaxy:\n  database_connection: 'oracle://x'\n",
 			`config/galaxy.yml:2:24: error: database_connection: “oracle” is no database that can be used; the URL begins with postgresql://, sqlite:/// or mysql://`},
 		{"short secret", "galaxy:\n  id_secret: abc\n",
@@ -271,11 +271,10 @@ func TestBrokenYAML(t *testing.T) {
 }
 
 func TestUnreadableFiles(t *testing.T) {
-	dir := write(t, map[string]string{"folder/x": "", "galaxy.ini": "[app:main]\n"})
+	dir := write(t, map[string]string{"folder/x": ""})
 	for path, want := range map[string]string{
 		"nothing.yml": "there is no such file",
 		"folder":      "this is a directory, not a file",
-		"galaxy.ini":  "galaxy.ini is not served yet",
 	} {
 		_, _, err := Load(path, nil, WorkDir(dir))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, path)) {

@@ -23,7 +23,7 @@ type Service struct {
 	Wake      *wake.Bus
 	// Assign gives where a new job of a tool is sent: a tag, a server name, or
 	// `_default_`.
-	Assign func(toolID string) string
+	Assign func(ctx context.Context, toolID string) (string, error)
 	// ChromInfo gives the path of the chromosome lengths of a genome build.
 	ChromInfo func(dbkey string) string
 	// Builds are the genome builds that forms offer.
@@ -122,9 +122,13 @@ func (s *Service) Create(ctx context.Context, a *galaxy.Actor, history *store.Hi
 	if err != nil {
 		return nil, err
 	}
+	handler, err := s.Assign(ctx, state.Tool.ID)
+	if err != nil {
+		return nil, err
+	}
 	n := store.NewJob{
 		ToolID: state.Tool.ID, ToolVersion: state.Tool.Version, HistoryID: history.ID, UserID: a.UserID(), SessionID: a.SessionID,
-		Handler: s.Assign(state.Tool.ID),
+		Handler: handler,
 	}
 	for _, p := range state.Parameters(plan.Extras) {
 		n.Parameters = append(n.Parameters, store.JobParameter{Name: p.Name, Value: p.Value})
@@ -167,7 +171,11 @@ func (s *Service) Create(ctx context.Context, a *galaxy.Actor, history *store.Hi
 // outputs follow no tool file.
 func (s *Service) Submit(ctx context.Context, n store.NewJob) (*Created, error) {
 	if n.Handler == "" {
-		n.Handler = s.Assign(n.ToolID)
+		handler, err := s.Assign(ctx, n.ToolID)
+		if err != nil {
+			return nil, err
+		}
+		n.Handler = handler
 	}
 	c := &creation{NewJob: n}
 	if err := s.creations().Write(ctx, c); err != nil {

@@ -215,9 +215,13 @@ func (s *Service) Resume(ctx context.Context, a *galaxy.Actor, id int64) (*store
 	if err != nil {
 		return nil, err
 	}
+	handler, err := s.Assign(ctx, j.ToolID)
+	if err != nil {
+		return nil, err
+	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		tx.AfterCommit(func() { s.Wake.Wake(NewTopic) })
-		return store.ResumeJobs(ctx, tx, []int64{id}, s.Assign(j.ToolID))
+		return store.ResumeJobs(ctx, tx, []int64{id}, handler)
 	})
 	if err != nil {
 		return nil, err

@@ -84,7 +84,7 @@ func newServer(t *testing.T, db *store.DB) *server {
 	t.Cleanup(func() { _ = s.bus.Close() })
 	s.jobs = &job.Service{
 		DB: db, Objects: s.objects, IDs: s.ids, Datatypes: tool.RegistryDatatypes(datatype.Default()), Wake: s.bus,
-		Assign: func(string) string { return "_default_" }, ChromInfo: func(string) string { return "" }, JobsDir: filepath.Join(s.dir, "jobs"),
+		Assign: func(context.Context, string) (string, error) { return "_default_", nil }, ChromInfo: func(string) string { return "" }, JobsDir: filepath.Join(s.dir, "jobs"),
 	}
 	var user, history int64
 	err = db.Write(t.Context(), func(tx *store.Tx) (err error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,71 +24,126 @@ const (
 
 // Planned is one server process that the configuration asks for.
 type Planned struct {
-	// ServerName is what Galaxy would call it: main.1, main.2 for web workers, handler_0 or an id of job_conf for handlers.
-	ServerName string
-	Kind       Kind
-	// Group is the web workers' number in gravity's list (0 for the first), or the handlers' name there; handlers that
-	// only job_conf declares are in the group "job_conf".
-	Group string
-	// Binds are the addresses that a web worker listens on; all of a group share them.
-	Binds []string
+	// ServerName is what Galaxy would call it: main.1, main.2 for web workers, handler_0 or an id of job_conf for handlers;
+	// main.web.1 and main.job-handlers.1 with uWSGI, and the section's name with galaxy.ini.
+	ServerName string `json:"name"`
+	Kind       Kind   `json:"kind"`
+	// Group is what shares listeners: the web workers' number in gravity's list (0 for the first), or their section's
+	// name. For handlers it is where they come from: their name in gravity, a farm, or “job_conf”.
+	Group string `json:"group"`
+	// Binds are the addresses that a web worker listens on; all of a group share them. BindAt is where they are
+	// written, "" when they are the default.
+	Binds  []string `json:"binds,omitempty"`
+	BindAt string   `json:"-"`
 	// HandleJobs tells whether the process runs job code: always for handlers, for web workers in all-in-one.
-	HandleJobs bool
+	HandleJobs bool `json:"handles_jobs"`
 	// Pools are the pools it is attached to, as gravity writes them (job-handlers, job-handlers.TAG).
-	Pools []string
-	// Tags are the tags whose jobs it claims besides those assigned to its name. In all-in-one it is the default tag.
-	Tags []string
+	Pools []string `json:"pools,omitempty"`
+	// Tags are the tags whose jobs it takes besides those assigned to its name. In all-in-one it is the default tag.
+	Tags []string `json:"tags,omitempty"`
 	// Plugins are the runners it loads; none means all.
-	Plugins     []string
-	Environment map[string]string
-	Umask       int // -1 when unset
-	StopTimeout time.Duration
-	LogFile     string
+	Plugins     []string          `json:"plugins,omitempty"`
+	Environment map[string]string `json:"-"`
+	Umask       int               `json:"-"` // -1 when unset
+	StopTimeout time.Duration     `json:"-"`
+	LogFile     string            `json:"log"`
 }
 
-// Plan derives the processes from the configuration. The warnings are for the log; the error stops the start.
+// Plan is what the configuration asks for: the processes, and who of them handles which job.
+type Plan struct {
+	Processes []Planned `json:"processes"`
+	Handling  Handling  `json:"handling"`
+	// Warnings are about jobs that may wait and processes that may idle, Notices what is worth knowing.
+	Warnings []string `json:"warnings,omitempty"`
+	Notices  []string `json:"notices,omitempty"`
+}
+
+// Process finds a planned process.
+func (p *Plan) Process(name string) (Planned, bool) {
+	for _, process := range p.Processes {
+		if process.ServerName == name {
+			return process, true
+		}
+	}
+	return Planned{}, false
+}
+
+// NewPlan derives the processes and the handling of jobs from the configuration. An error stops the start: the
+// configuration asks for what cannot be, or would leave some job waiting for ever.
 //
 // As in Galaxy 22.01 and later: nothing configured is one process that does everything; gunicorn's workers are web
 // workers, which handle jobs as well unless there are handlers or job_conf has a handlers section; gravity's handlers and
-// those that job_conf declares are processes of their own.
-func Plan(c *config.Config) (plan []Planned, warnings []string, err error) {
-	declared := c.Jobs.Handling
-	// A web worker whose name job_conf declares is that handler.
-	webNames := map[string]bool{}
-	for _, p := range webWorkers(c) {
-		webNames[p.ServerName] = true
+// those that job_conf declares are processes of their own. As in 19.01: uWSGI's processes are web workers, the mules of
+// its farms are handlers, and web workers handle jobs unless there are mules or a default handler.
+func NewPlan(c *config.Config, engine Engine) (*Plan, error) {
+	plan, err := newPlan(c, engine)
+	if err == nil {
+		return plan, nil
 	}
-	handlers, err := handlers(c, webNames)
-	if err != nil {
-		return nil, nil, err
+	// What cannot be planned is a mistake in the files, like any other.
+	file := c.Path
+	if c.Jobs.Source != "" && c.Jobs.Source != "inline" {
+		file = c.Jobs.Source
 	}
-	allInOne := !declared.Declared && len(c.Gravity.Handlers) == 0
-	for _, p := range webWorkers(c) {
-		isDeclared := c.Jobs.IsHandlerID(p.ServerName)
-		p.HandleJobs = allInOne || isDeclared || c.Jobs.SelfAssigns()
-		switch {
-		case isDeclared:
-			p.Tags, p.Plugins = c.Jobs.TagsOf(p.ServerName, nil), pluginsOf(c, p.ServerName)
-		case allInOne && !c.Jobs.SelfAssigns():
-			p.Tags = []string{config.DefaultHandlerTag}
-		}
-		plan = append(plan, p)
+	invalid := &config.InvalidError{}
+	for line := range strings.Lines(err.Error()) {
+		invalid.Problems = append(invalid.Problems, config.Problem{Severity: config.Error, File: file, Message: strings.TrimSuffix(line, "\n")})
 	}
-	plan = append(plan, handlers...)
-	if len(plan) == 0 {
-		return nil, nil, errors.New("the configuration asks for no process at all: gunicorn is disabled and there are no handlers")
-	}
-	seen := map[string]bool{}
-	for _, p := range plan {
-		if seen[p.ServerName] {
-			return nil, nil, fmt.Errorf("two processes are named %s; give the handler another name, or set server_name", p.ServerName)
-		}
-		seen[p.ServerName] = true
-	}
-	return plan, planWarnings(c, plan), nil
+	return plan, invalid
 }
 
+func newPlan(c *config.Config, engine Engine) (*Plan, error) {
+	plan := &Plan{}
+	webs := webWorkers(c)
+	handlers, notices, err := handlers(c, webs)
+	if err != nil {
+		return nil, err
+	}
+	plan.Notices = notices
+	if len(webs)+len(handlers) == 0 {
+		return nil, errors.New("the configuration asks for no process at all: gunicorn is disabled and there are no handlers")
+	}
+	h := &plan.Handling
+	h.Edition, h.EditionReason, h.jobs = c.Edition.String(), c.EditionReason, c.Jobs
+	h.AllInOne = len(handlers) == 0 && !c.Jobs.Handling.Declared
+	farms := slices.ContainsFunc(handlers, func(p Planned) bool { return isFarm(p) && len(p.Tags) > 0 })
+	if h.Methods, notices, err = methods(c, engine, farms, len(handlers) > 0); err != nil {
+		return nil, err
+	}
+	plan.Notices = append(plan.Notices, notices...)
+	for _, p := range webs {
+		declared := c.Jobs.IsHandlerID(p.ServerName)
+		p.HandleJobs = h.AllInOne || declared || h.SelfAssigns()
+		switch {
+		case declared:
+			p.Tags, p.Plugins = c.Jobs.TagsOf(p.ServerName, nil), pluginsOf(c, p.ServerName)
+		case h.AllInOne && !h.SelfAssigns():
+			p.Tags = []string{config.DefaultHandlerTag}
+		}
+		plan.Processes = append(plan.Processes, p)
+	}
+	plan.Processes = append(plan.Processes, handlers...)
+	seen := map[string]bool{}
+	for _, p := range plan.Processes {
+		if seen[p.ServerName] {
+			return nil, fmt.Errorf("two processes are named %s; give the handler another name, or set server_name", p.ServerName)
+		}
+		seen[p.ServerName] = true
+		if !isFarm(p) {
+			if err := h.CanAttach(p.Pools); err != nil {
+				return nil, fmt.Errorf("the handler %s: %w", p.ServerName, err)
+			}
+		}
+	}
+	plan.assign(c)
+	return plan, plan.check(c)
+}
+
+// webWorkers are the processes with a web server.
 func webWorkers(c *config.Config) []Planned {
+	if c.Edition == config.Edition1901 {
+		return append(uwsgiWorkers(c), iniServers(c, true)...)
+	}
 	var out []Planned
 	number := 0
 	for i, g := range c.Gravity.Gunicorn {
@@ -99,7 +155,7 @@ func webWorkers(c *config.Config) []Planned {
 		}
 		for w := 1; w <= g.Workers; w++ {
 			name := base + "." + strconv.Itoa(first+w)
-			out = append(out, Planned{ServerName: name, Kind: Web, Group: strconv.Itoa(i), Binds: g.Binds, Environment: g.Environment,
+			out = append(out, Planned{ServerName: name, Kind: Web, Group: strconv.Itoa(i), Binds: g.Binds, BindAt: g.BindAt, Environment: g.Environment,
 				Umask: umask(g.Umask), StopTimeout: seconds(g.StopTimeout), LogFile: logFile(c, name)})
 		}
 		if base == c.ServerName {
@@ -109,34 +165,142 @@ func webWorkers(c *config.Config) []Planned {
 	return out
 }
 
-func handlers(c *config.Config, webNames map[string]bool) ([]Planned, error) {
+// uwsgiWorkers are uWSGI's processes: main.web.1 and so on.
+func uwsgiWorkers(c *config.Config) []Planned {
 	var out []Planned
-	byName := map[string]bool{}
+	if !c.Uwsgi.Present {
+		return nil
+	}
+	for n := 1; n <= c.Uwsgi.Processes; n++ {
+		name := fmt.Sprintf("%s.web.%d", c.ServerName, n)
+		out = append(out, Planned{ServerName: name, Kind: Web, Group: "uwsgi", Binds: c.Uwsgi.Binds, BindAt: c.Uwsgi.BindAt, Umask: -1,
+			StopTimeout: seconds(c.Uwsgi.WorkerMercy), LogFile: logFile(c, name)})
+	}
+	return out
+}
+
+// iniServers are the sections [server:NAME] of galaxy.ini: those with a web server, or those without. uWSGI, where it is
+// configured, serves in place of [server:main].
+func iniServers(c *config.Config, web bool) []Planned {
+	var out []Planned
+	for _, s := range c.Servers {
+		if (s.Bind != "") != web || s.Name == "main" && c.Uwsgi.Present {
+			continue
+		}
+		p := Planned{ServerName: s.Name, Kind: Handler, Group: "galaxy.ini", HandleJobs: true, Umask: -1,
+			StopTimeout: 65 * time.Second, LogFile: logFile(c, s.Name)}
+		if web {
+			p.Kind, p.Group, p.Binds, p.BindAt, p.HandleJobs = Web, "server:"+s.Name, []string{s.Bind}, s.At, false
+		} else {
+			p.Tags, p.Plugins = c.Jobs.TagsOf(s.Name, nil), pluginsOf(c, s.Name)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// handlers are the processes without a web server. A handler of job_conf that is a web worker, a mule or a process of
+// gravity by its name is that process.
+func handlers(c *config.Config, webs []Planned) (out []Planned, notices []string, err error) {
+	if c.Edition == config.Edition1901 {
+		if out, notices, err = mules(c); err != nil {
+			return nil, nil, err
+		}
+		out = append(out, iniServers(c, false)...)
+	}
 	for _, g := range c.Gravity.Handlers {
 		for _, name := range g.ProcessNames(c.Gravity.InstanceName) {
-			p := Planned{ServerName: name, Kind: Handler, Group: g.Name, HandleJobs: true, Pools: g.Pools, Tags: c.Jobs.TagsOf(name, g.Pools),
-				Plugins: pluginsOf(c, name), Environment: g.Environment, Umask: umask(g.Umask), StopTimeout: seconds(g.StopTimeout), LogFile: logFile(c, name)}
-			out = append(out, p)
-			byName[name] = true
-		}
-		if len(g.Pools) > 0 && len(c.Jobs.Handling.Assign) > 0 && !slices.ContainsFunc(c.Jobs.Handling.Assign, locksDatabase) {
-			return nil, fmt.Errorf("the handlers %s are attached to pools (%s), which needs the assignment method db-skip-locked or db-transaction-isolation, but the job configuration says %s",
-				g.Name, strings.Join(g.Pools, ", "), strings.Join(c.Jobs.Handling.Assign, ", "))
+			out = append(out, Planned{ServerName: name, Kind: Handler, Group: g.Name, HandleJobs: true, Pools: g.Pools, Tags: c.Jobs.TagsOf(name, g.Pools),
+				Plugins: pluginsOf(c, name), Environment: g.Environment, Umask: umask(g.Umask), StopTimeout: seconds(g.StopTimeout), LogFile: logFile(c, name)})
 		}
 	}
+	named := map[string]bool{}
+	for _, p := range slices.Concat(webs, out) {
+		named[p.ServerName] = true
+	}
 	for _, h := range c.Jobs.Handling.Handlers {
-		if webNames[h.ID] || byName[h.ID] {
+		if named[h.ID] || placeOf(c, h.ID) != "" {
 			continue
 		}
 		out = append(out, Planned{ServerName: h.ID, Kind: Handler, Group: "job_conf", HandleJobs: true, Tags: c.Jobs.TagsOf(h.ID, nil), Plugins: h.Plugins,
 			Environment: h.Environment, Umask: umask(c.Gravity.Umask), StopTimeout: 65 * time.Second, LogFile: logFile(c, h.ID)})
 	}
-	return out, nil
+	return out, notices, nil
 }
 
-func locksDatabase(method string) bool {
-	return method == "db-skip-locked" || method == "db-transaction-isolation"
+const farmGroup = "farm "
+
+func isFarm(p Planned) bool { return strings.HasPrefix(p.Group, farmGroup) }
+
+// mules are the members of uWSGI's farms, named by their place in the farm: main.job-handlers.1 and so on. A mule of
+// several farms has the name that the first gives it and serves them all.
+func mules(c *config.Config) (out []Planned, notices []string, err error) {
+	u := c.Uwsgi
+	names := map[int]string{}
+	pools := map[int][]string{}
+	group := map[int]string{}
+	var order []int
+	for _, f := range u.Farms {
+		if !config.KnownPool(f.Name) {
+			notices = append(notices, fmt.Sprintf("the farm %s is none of Galaxy's, which are named job-handlers, job-handlers.TAG and workflow-schedulers; nothing is sent to it", f.Name))
+			continue
+		}
+		for i, mule := range f.Mules {
+			if !u.RunsGalaxy(mule) {
+				return nil, nil, fmt.Errorf("%s: mule %d of the farm %s runs %q; a job handler is lib/galaxy/main.py", f.At, mule, f.Name, u.Mules[mule-1])
+			}
+			if names[mule] == "" {
+				names[mule], group[mule] = fmt.Sprintf("%s.%s.%d", c.ServerName, f.Name, i+1), farmGroup+f.Name
+				order = append(order, mule)
+			}
+			pools[mule] = append(pools[mule], f.Name)
+		}
+	}
+	for _, mule := range order {
+		name := names[mule]
+		// In a farm the mule serves what the farm does; a declaration in job_conf adds its tags.
+		tags := c.Jobs.TagsOf(name, pools[mule])
+		out = append(out, Planned{ServerName: name, Kind: Handler, Group: group[mule], HandleJobs: true, Pools: pools[mule], Tags: tags,
+			Plugins: pluginsOf(c, name), Umask: -1, StopTimeout: seconds(u.MuleMercy), LogFile: logFile(c, name)})
+	}
+	for mule := 1; mule <= len(u.Mules); mule++ {
+		if names[mule] == "" {
+			notices = append(notices, fmt.Sprintf("mule %d (%s) is in no farm of job handlers and is not started", mule, u.Mules[mule-1]))
+		}
+	}
+	if len(out) > 0 && u.SeveralMasters != "" {
+		notices = append(notices, fmt.Sprintf("a farm of mules together with %s: the documentation of 19.01 advises against it; here leases keep every job with one handler", u.SeveralMasters))
+	}
+	return out, notices, nil
 }
+
+// placeOf tells what a declared handler is by its name, when it names a place among web workers or mules: such a process
+// is never started on its own. "" for all other names.
+func placeOf(c *config.Config, id string) string {
+	rest, ok := strings.CutPrefix(id, c.ServerName+".")
+	if !ok {
+		return ""
+	}
+	if c.Edition == config.Edition2201 {
+		if number.MatchString(rest) {
+			return fmt.Sprintf("a web worker, and gravity's gunicorn has fewer workers (%d)", len(webWorkers(c)))
+		}
+		return ""
+	}
+	i := strings.LastIndexByte(rest, '.')
+	if !c.Uwsgi.Present || i < 0 || !number.MatchString(rest[i+1:]) {
+		return ""
+	}
+	switch farm := rest[:i]; {
+	case farm == "web":
+		return fmt.Sprintf("a web worker, and uwsgi has fewer processes (%d)", c.Uwsgi.Processes)
+	case config.KnownPool(farm):
+		return "a mule, and the farm " + farm + " has no such place"
+	}
+	return ""
+}
+
+var number = regexp.MustCompile(`^[0-9]+$`)
 
 func pluginsOf(c *config.Config, id string) []string {
 	for _, h := range c.Jobs.Handling.Handlers {
@@ -147,37 +311,152 @@ func pluginsOf(c *config.Config, id string) []string {
 	return nil
 }
 
-// planWarnings finds what would run and silently do nothing.
-func planWarnings(c *config.Config, plan []Planned) []string {
-	var out []string
-	handled := map[string]bool{}
-	anyone := false
-	for _, p := range plan {
-		anyone = anyone || p.HandleJobs
-		for _, tag := range p.Tags {
-			handled[tag] = true
-		}
-		if p.Kind == Handler && len(p.Tags) == 0 {
-			out = append(out, fmt.Sprintf("%s will claim no jobs: it has no pools in gravity's handlers, and the job configuration does not declare it; only jobs assigned to its name are its own", p.ServerName))
+// assign fills in who takes what.
+func (p *Plan) assign(c *config.Config) {
+	h := &p.Handling
+	h.Members, h.Farms, h.ids = map[string][]string{}, map[string][]string{}, map[string]bool{}
+	add := func(to map[string][]string, key, name string) {
+		if !slices.Contains(to[key], name) {
+			to[key] = append(to[key], name)
 		}
 	}
-	defaultTag := c.Jobs.Handling.Default
-	if defaultTag == "" {
-		defaultTag = config.DefaultHandlerTag
+	for _, declared := range c.Jobs.Handling.Handlers {
+		h.ids[declared.ID] = true
 	}
-	selfAssigned := c.Jobs.SelfAssigns()
-	switch {
-	case !anyone:
-		out = append(out, "no process handles jobs: the job configuration has a handlers section, so web workers run no jobs, and there are no handlers; jobs will wait until a handler starts")
-	case !selfAssigned && !handled[defaultTag] && !c.Jobs.IsHandlerID(defaultTag):
-		out = append(out, fmt.Sprintf("no process that is started here handles jobs of tools that are not mapped (the tag %s); they will wait until one does", defaultTag))
+	for _, process := range p.Processes {
+		h.ids[process.ServerName] = true
+		if !process.HandleJobs {
+			continue
+		}
+		add(h.Members, process.ServerName, process.ServerName)
+		for _, tag := range process.Tags {
+			add(h.Members, tag, process.ServerName)
+		}
+		if isFarm(process) {
+			for _, pool := range process.Pools {
+				if tag := config.TagOfPool(pool); tag != "" {
+					add(h.Farms, tag, process.ServerName)
+				}
+			}
+		}
+	}
+	h.Default = c.Jobs.Handling.Default
+	if h.Default == "" {
+		h.Default = config.DefaultHandlerTag
+	}
+	if h.Default != config.DefaultHandlerTag && h.Methods[0].Name == MuleMessage && len(h.Farms[config.DefaultHandlerTag]) > 0 {
+		p.Notices = append(p.Notices, fmt.Sprintf("the default handler %s is not used: messages of unmapped tools go to the farm job-handlers", h.Default))
+		h.Default = config.DefaultHandlerTag
+	}
+	h.DefaultIsID = h.ids[h.Default]
+	h.Unmapped = h.takers("", false)
+	if h.AllInOne && h.Locks() {
+		h.Unmapped = append([]string{Creator}, h.Unmapped...)
 	}
 	for _, t := range c.Jobs.Tools {
-		if t.Handler != "" && !handled[t.Handler] && !slices.ContainsFunc(plan, func(p Planned) bool { return p.ServerName == t.Handler && p.HandleJobs }) {
-			out = append(out, fmt.Sprintf("the tool %s%s is mapped to the handler %s, which no process that is started here is or has as a tag; its jobs will wait", t.ID, t.Class, t.Handler))
+		if t.Handler == "" {
+			continue
+		}
+		m := Mapping{Tool: t.ID, Class: t.Class, Target: t.Handler, IsID: h.ids[t.Handler], Ignored: h.ignoresMappings(h.ids[t.Handler])}
+		m.Takers = h.takers(m.Target, m.IsID)
+		p.Handling.Mappings = append(p.Handling.Mappings, m)
+	}
+}
+
+// check refuses what would leave jobs waiting for ever, and warns of what may.
+func (p *Plan) check(c *config.Config) error {
+	h := &p.Handling
+	warn := func(format string, args ...any) { p.Warnings = append(p.Warnings, fmt.Sprintf(format, args...)) }
+	// More handlers can come at any time where handlers find jobs by their tags. A configuration that lists handlers and
+	// names no such method is taken to be complete, so that its default has to be somebody's.
+	dynamic := h.Locks() && (h.Methods[0].Configured || len(c.Jobs.Handling.Handlers) == 0)
+	var errs []error
+	refuse := func(format string, args ...any) {
+		err := fmt.Errorf(format, args...)
+		if !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
+			errs = append(errs, err)
 		}
 	}
-	return out
+	anyone := slices.ContainsFunc(p.Processes, func(p Planned) bool { return p.HandleJobs })
+	targeted := map[string]bool{h.Default: true}
+	for _, m := range h.Mappings {
+		targeted[m.Target] = true
+		if len(m.Takers) > 0 {
+			continue
+		}
+		what := "the tool " + m.Tool
+		if m.Class != "" {
+			what = "the tool class " + m.Class
+		}
+		_, planned := p.Process(m.Target)
+		switch place := placeOf(c, m.Target); {
+		case planned:
+			refuse("%s is mapped to the handler %s, which runs no job code: it is a web worker, and there are handlers", what, m.Target)
+		case place != "":
+			refuse("%s is mapped to the handler %s, which nothing starts: it is %s", what, m.Target, place)
+		case h.Locks():
+			warn("%s is mapped to the handler %s, which no process that is started here is or has as a tag; its jobs will wait for a handler that attaches to job-handlers.%s", what, m.Target, m.Target)
+		default:
+			refuse("%s is mapped to the handler %s, which no handler is or has as a tag, so its jobs would never run; declare <handler id=\"…\" tags=\"%s\"/>", what, m.Target, m.Target)
+		}
+	}
+	if len(h.Unmapped) == 0 {
+		name := "the tag " + h.Default
+		if h.DefaultIsID {
+			name = "the handler " + h.Default
+		}
+		switch place := placeOf(c, h.Default); {
+		case place != "":
+			refuse("the default handler %s is one that nothing starts: it is %s", h.Default, place)
+		case !dynamic:
+			said := "no default is set, and " + name + ", which untagged handlers have, is nobody's"
+			if c.Jobs.Handling.Default != "" {
+				said = "the default is " + name + ", which no handler is or has as a tag"
+			}
+			refuse("jobs of tools that are not mapped would never run: %s; declare a handler for it%s", said, elseAttach(h))
+		case !anyone:
+			warn("no process handles jobs: the job configuration has a handlers section, so web workers run no jobs, and there are no handlers; jobs will wait until a handler starts")
+		default:
+			warn("no process that is started here handles jobs of tools that are not mapped (%s); they will wait until one attaches to a pool that does", name)
+		}
+	}
+	for _, declared := range c.Jobs.Handling.Handlers {
+		if _, planned := p.Process(declared.ID); !planned && !targeted[declared.ID] {
+			warn("the handler %s, which the job configuration declares, is started by nothing: it is %s", declared.ID, placeOf(c, declared.ID))
+		}
+	}
+	for _, process := range p.Processes {
+		if process.Kind == Handler && len(process.Tags) == 0 {
+			warn("%s will claim no jobs: it is attached to no pool of job handlers, and the job configuration does not declare it; only jobs assigned to its name are its own", process.ServerName)
+		}
+	}
+	if webs := p.count(Web); h.Has(MemSelf) && webs > 1 {
+		warn("mem-self with %d web workers: each keeps the jobs it creates to itself, and mappings of tools to handlers are ignored; it is meant for a single process", webs)
+	}
+	for _, m := range h.Mappings {
+		if m.Ignored {
+			warn("mem-self ignores that the tool %s%s is mapped to %s", m.Tool, m.Class, m.Target)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Plan) count(kind Kind) int {
+	n := 0
+	for _, process := range p.Processes {
+		if process.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// elseAttach adds to an error what makes the configuration dynamic.
+func elseAttach(h *Handling) string {
+	if h.Locks() {
+		return ", or, if handlers will attach to pools, say so with assign_with=\"" + SkipLocked + "\""
+	}
+	return ""
 }
 
 func logFile(c *config.Config, name string) string { return filepath.Join(c.LogDir, name+".log") }

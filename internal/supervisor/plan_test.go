@@ -27,8 +27,11 @@ func planOf(t *testing.T, yml, jobConf string) (lines, warnings []string, err er
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, warnings, err := Plan(c)
-	for _, p := range plan {
+	plan, err := NewPlan(c, EngineOf(c.Database))
+	if plan == nil {
+		return nil, nil, err
+	}
+	for _, p := range plan.Processes {
 		line := p.ServerName + " " + string(p.Kind)
 		if p.HandleJobs {
 			line += " jobs"
@@ -44,7 +47,7 @@ func planOf(t *testing.T, yml, jobConf string) (lines, warnings []string, err er
 			t.Errorf("the log of %s is %s, want %s", p.ServerName, p.LogFile, want)
 		}
 	}
-	return lines, warnings, err
+	return lines, plan.Warnings, err
 }
 
 func TestPlan(t *testing.T) {
@@ -95,7 +98,7 @@ func TestPlan(t *testing.T) {
 func TestPlanRefuses(t *testing.T) {
 	for _, test := range []struct{ name, yml, jobConf, want string }{
 		{"no process", "gravity: {gunicorn: {enable: false}}", "", "asks for no process at all"},
-		{"pools without a method that knows them", "gravity: {handlers: {h: {pools: [job-handlers]}}}", "<handlers assign_with='db-preassign'/>", "needs the assignment method db-skip-locked or db-transaction-isolation"},
+		{"pools without a method that knows them", "gravity: {handlers: {h: {pools: [job-handlers]}}}", "<handlers assign_with='db-preassign'/>", "needs the assignment method db-skip-locked or db-transaction-isolation, and the job configuration names db-preassign"},
 		{"a handler named as a web worker", "gravity: {handlers: {main.1: {pools: [job-handlers]}}}", "", "two processes are named main.1"},
 	} {
 		if _, _, err := planOf(t, test.yml, test.jobConf); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -113,11 +116,11 @@ func TestPlanCarriesSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, _, err := Plan(c)
+	plan, err := NewPlan(c, EngineOf(c.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := plan[1]
+	h := plan.Processes[1]
 	if h.ServerName != "h0" || h.Umask != 0o027 || h.StopTimeout != 7*time.Second || h.Environment["A"] != "b" || h.LogFile != "/var/log/galaxy/h0.log" || h.Group != "h0" {
 		t.Errorf("%+v", h)
 	}

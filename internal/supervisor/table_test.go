@@ -1,0 +1,75 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestTable(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		site site
+		want string
+	}{
+		{"static handlers", site{galaxy: document(t, "scaling-22.01/common.yml"), jobConf: document(t, "scaling-22.01/static.xml")}, `
+Who handles jobs, by the rules of 22.01 (there is a gravity section):
+  method          db-skip-locked                         the default of 22.01 with handlers and no method named
+  unmapped tools  the tag _default_ (untagged handlers)  taken by handler1, handler2
+  tool test1      the handler handler3                   taken by handler3
+  tool test2      the tag special                        taken by handler4, handler5
+  tool test3      the handler handler2                   taken by handler2
+  PROCESS   KIND     HANDLES JOBS OF           POOLS  RUNNERS  LISTENS AT
+  main.1    web      -                         -      -        127.0.0.1:8080
+  handler1  handler  unmapped tools            -      all      -
+  handler2  handler  unmapped tools, its name  -      all      -
+  handler3  handler  nodefault, its name       -      all      -
+  handler4  handler  special                   -      all      -
+  handler5  handler  special                   -      all      -`},
+		{"a tool for the second mule", site{galaxy: document(t, "scaling-19.01/common.yml") + document(t, "scaling-19.01/mules.yml"), jobConf: document(t, "scaling-19.01/mule2.xml")}, `
+Who handles jobs, by the rules of 19.01 (there is a uwsgi section and no gravity section):
+  method          uwsgi-mule-message                     the default of 19.01 with a farm of mules
+  then            db-preassign                           for tags that no farm serves
+  unmapped tools  the tag _default_ (untagged handlers)  taken by main.job-handlers.1, main.job-handlers.2, main.job-handlers.3
+  tool test1      the handler main.job-handlers.2        taken by main.job-handlers.2
+  PROCESS              KIND     HANDLES JOBS OF           POOLS         RUNNERS  LISTENS AT
+  main.web.1           web      -                         -             -        127.0.0.1:8080
+  main.web.2           web      -                         -             -        127.0.0.1:8080
+  main.job-handlers.1  handler  unmapped tools            job-handlers  all      -
+  main.job-handlers.2  handler  unmapped tools, its name  job-handlers  all      -
+  main.job-handlers.3  handler  unmapped tools            job-handlers  all      -`},
+		{"nobody attached", site{jobConf: document(t, "scaling-22.01/dynamic.xml")}, `
+Who handles jobs, by the rules of 22.01 (there is neither a gravity nor a uwsgi section):
+  method          db-skip-locked                         JOBCONF names it
+  unmapped tools  the tag _default_ (untagged handlers)  taken by nobody yet; a handler may attach to job-handlers
+  tool test1      the tag special                        taken by nobody yet; a handler may attach to job-handlers.special
+  PROCESS  KIND  HANDLES JOBS OF  POOLS  RUNNERS  LISTENS AT
+  main.1   web   -                -      -        localhost:8080
+  warning: the tool test1 is mapped to the handler special, which no process that is started here is or has as a tag; its jobs will wait for a handler that attaches to job-handlers.special
+  warning: no process handles jobs: the job configuration has a handlers section, so web workers run no jobs, and there are no handlers; jobs will wait until a handler starts`},
+		{"all in one", site{}, `
+Who handles jobs, by the rules of 22.01 (there is neither a gravity nor a uwsgi section):
+  method          db-skip-locked                         the default of 22.01 without handlers
+  unmapped tools  the tag _default_ (untagged handlers)  taken by the process that creates the job; by another when that one is busy
+  PROCESS  KIND  HANDLES JOBS OF  POOLS  RUNNERS  LISTENS AT
+  main.1   web   unmapped tools   -      all      localhost:8080`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := test.site.load(t)
+			plan, err := NewPlan(c, EngineOf(c.Database))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(plan.Table(), "\n")
+			if c.Jobs.Source != "" {
+				got = strings.ReplaceAll(got, c.Jobs.Source, "JOBCONF")
+			}
+			if want := strings.TrimPrefix(test.want, "\n"); got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+			if _, err := json.Marshal(plan); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
