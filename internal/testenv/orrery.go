@@ -30,6 +30,7 @@ const (
 // Options say how the server under test is set up. The zero value is SQLite, all in one process.
 type Options struct {
 	Postgres   bool           // keep the data in a PostgreSQL database of its own
+	MariaDB    bool           // keep the data in a MariaDB database of its own
 	WebWorkers int            // web worker processes; 0 for what the server does by default
 	Handlers   int            // job handler processes; 0 for none of their own: web workers run the jobs
 	Settings   map[string]any // further settings of the galaxy: section
@@ -144,6 +145,10 @@ func prepare(t testing.TB, options Options) (*Instance, error) {
 	if options.Postgres {
 		s.Database = Postgres(t)
 		s.Connector = s.Database.URL()
+	}
+	if options.MariaDB {
+		database := MariaDB(t)
+		s.Database, s.Connector = database.Database, database.URL()
 	}
 	port, err := freePort()
 	if err != nil {
