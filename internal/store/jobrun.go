@@ -247,15 +247,22 @@ const resumable = `WITH RECURSIVE resumable(id) AS (
 		SELECT id FROM job WHERE state = 'paused' AND %JOBS%
 		UNION SELECT j.id FROM resumable r JOIN job_to_output_dataset o ON o.job_id = r.id
 			JOIN job_to_input_dataset i ON i.dataset_id = o.dataset_id JOIN job j ON j.id = i.job_id WHERE j.state = 'paused')
-	UPDATE job SET state = 'new', handler = ?, info = NULL, update_time = ?
-	WHERE state = 'paused' AND id IN (SELECT id FROM resumable) RETURNING id`
+	SELECT id FROM job WHERE state = 'paused' AND id IN (SELECT id FROM resumable) ORDER BY id`
 
 // ResumeJobs makes paused jobs new again, for a pool to claim, and with them the
 // paused jobs that depend on them, as Galaxy does.
 func ResumeJobs(ctx context.Context, tx *Tx, jobs []int64, pool string) error {
 	cond, arg := AnyOf(tx, "id", jobs)
-	resumed, err := Column[int64](ctx, tx, replaceOnce(resumable, "%JOBS%", cond), arg, pool, tx.Now())
+	query := replaceOnce(resumable, "%JOBS%", cond)
+	if tx.Engine() != SQLite {
+		query += " FOR UPDATE" // two that resume the same job take it in turns
+	}
+	resumed, err := Column[int64](ctx, tx, query, arg)
 	if err != nil || len(resumed) == 0 {
+		return err
+	}
+	cond, arg = AnyOf(tx, "id", resumed)
+	if _, err := tx.Exec(ctx, "UPDATE job SET state = 'new', handler = ?, info = NULL, update_time = ? WHERE "+cond, pool, tx.Now(), arg); err != nil {
 		return err
 	}
 	if err := addJobHistory(ctx, tx, galaxy.JobNew, "", resumed...); err != nil {
@@ -271,13 +278,17 @@ func ResumeJobs(ctx context.Context, tx *Tx, jobs []int64, pool string) error {
 // deleted at once; one that a handler has is marked deleting, and its handler
 // is to stop it. It tells the job's new state.
 func CancelJob(ctx context.Context, tx *Tx, job int64, message string) (galaxy.JobState, error) {
-	query := "SELECT j.state, (SELECT count(*) FROM orrery_claim c WHERE c.job_id = j.id) FROM job j WHERE j.id = ?"
-	if tx.Engine() == PostgreSQL {
+	query := "SELECT j.state FROM job j WHERE j.id = ?"
+	if tx.Engine() != SQLite {
 		query += " FOR UPDATE"
 	}
 	var text string
 	var claimed int
-	if err := tx.QueryRow(ctx, query, job).Scan(&text, &claimed); err != nil {
+	if err := tx.QueryRow(ctx, query, job).Scan(&text); err != nil {
+		return "", err
+	}
+	// After the job is locked: whoever was just claiming it has done so by now.
+	if err := tx.QueryRow(ctx, "SELECT count(*) FROM orrery_claim WHERE job_id = ?", job).Scan(&claimed); err != nil {
 		return "", err
 	}
 	state := galaxy.JobState(text)
