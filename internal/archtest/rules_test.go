@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"destination":  {"galaxy", "config", "cheetah"},
 	"runner":       {"galaxy", "jobdir"},
 	"runner/local": {"galaxy", "jobdir", "runner"},
+	"runner/slurm": {"galaxy", "jobdir", "runner"},
 	"jobhandler": {"galaxy", "store", "wake", "job", "dataset", "pool", "runner", "jobdir", "tool", "datatype",
 		"objectstore"},
 
@@ -72,7 +73,7 @@ var onlyIn = map[string][]string{
 	"github.com/microcosm-cc": {"dataset"},
 	"github.com/tus/tusd":     {"upload"},
 	// Whoever wants to run a program goes through a runner; the supervisor starts this same program again.
-	"os/exec": {"runner/local", "testenv", "bench"},
+	"os/exec": {"runner/local", "runner/slurm", "testenv", "bench"},
 	// Tests only.
 	"testing":             {"testenv", "store/storetest"},
 	"github.com/chromedp": {"testenv"},
