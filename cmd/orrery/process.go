@@ -326,7 +326,8 @@ func runHandler(args []string) error {
 // jobs are taken, unless a web worker says so.
 func (p *process) handle(ctx context.Context, kind string) error {
 	member, err := pool.Join(ctx, p.db, pool.Options{
-		ServerName: p.flags.serverName, Kind: kind, Tags: p.flags.tags, Version: Version, Log: p.log.Logger,
+		ServerName: p.flags.serverName, Kind: kind, Tags: p.flags.tags, Version: Version, Log: p.log.Logger, Wake: p.bus,
+		Methods: p.plan.Handling.MethodNames(), MaxGrab: p.cfg.Jobs.Handling.MaxGrab, ReadyWindow: p.cfg.Jobs.Handling.ReadyWindowSize, Lease: p.cfg.HandlerLease,
 	})
 	if err != nil {
 		return err

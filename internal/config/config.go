@@ -61,6 +61,7 @@ type Config struct {
 	MaxMetadataValueSize       int64 // bytes
 	CacheUserJobCount          bool
 	JobQueueCleanupInterval    time.Duration
+	HandlerLease               time.Duration // orrery_handler_lease: how long a process may be silent before others take its jobs over
 	EnableFailedJobsDirCleanup bool
 
 	// Tools.

@@ -72,7 +72,8 @@ type Destination struct {
 	Env      []EnvEntry
 	Resubmit []Resubmit
 	Shell    string
-	// Metrics is what `metrics` holds in YAML, the text of the metrics attribute in XML, or nil for the default.
+	// Metrics says what is measured of its jobs: nil is the server's default, false is nothing, a string is the absolute
+	// path of a job_metrics_conf file, and a list has a mapping per plugin, with its type and options.
 	Metrics any
 }
 

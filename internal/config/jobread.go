@@ -58,6 +58,7 @@ func (l *loader) readJobFile(path string) *JobConfig {
 type jobReader struct {
 	gravityReader // its readers of typed values serve here as well
 	jobs          *JobConfig
+	root          string // where relative paths start
 }
 
 var (
@@ -68,7 +69,7 @@ var (
 )
 
 func (l *loader) readJobs(n *node, source string) *JobConfig {
-	in := jobReader{gravityReader{report: l.report}, defaultJobConfig()}
+	in := jobReader{gravityReader{report: l.report}, defaultJobConfig(), l.config.Root}
 	if n.isNull() {
 		return in.jobs
 	}
@@ -306,7 +307,7 @@ func (in jobReader) destination(p pair) (Destination, bool) {
 	}
 	d.Tags = in.list(n.get("tags"), "tags")
 	d.Shell = in.text(n.get("shell"), "shell", "")
-	d.Metrics = n.get("metrics").plainValue()
+	d.Metrics = in.metrics(n.get("metrics"))
 	for _, item := range in.entries(n.get("env"), "env") {
 		d.Env = in.env(d.Env, item)
 	}
@@ -320,6 +321,47 @@ func (in jobReader) destination(p pair) (Destination, bool) {
 		d.Resubmit = append(d.Resubmit, r)
 	}
 	return d, true
+}
+
+// metrics reads what is measured of a destination's jobs: a list of plugins, {src: disabled}, {src: path, path: …}, or
+// as in XML a path, “on” or “off”.
+func (in jobReader) metrics(n *node) any {
+	path := func(at *node) any {
+		p := in.text(at, "metrics", "")
+		if p == "" {
+			return nil
+		}
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(in.root, p)
+		}
+		if !exists(p) {
+			in.report.add(Warning, at, "metrics: there is no file %s; nothing is measured there", p)
+		}
+		return p
+	}
+	switch {
+	case n.isNull():
+		return nil
+	case n.kind == listNode:
+		in.entries(n, "metrics")
+		return n.plainValue()
+	case n.kind == mapNode:
+		in.keys(n, "metrics", wordSet("src path"))
+		switch in.oneOf(n.get("src"), "src", "default", "default", "disabled", "path") {
+		case "disabled":
+			return false
+		case "path":
+			return path(n.get("path"))
+		}
+		return nil
+	}
+	switch strings.ToLower(strings.TrimSpace(n.text)) {
+	case "off", "false", "no", "0", "none":
+		return false
+	case "on", "true", "yes", "1", "":
+		return nil
+	}
+	return path(n)
 }
 
 // entries returns a list's mappings and reports everything else in it.

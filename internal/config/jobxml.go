@@ -352,6 +352,17 @@ func (x jobXML) destinations(root *element) {
 		}
 		if metrics, ok := d.attr("metrics"); ok {
 			d.put(n, "metrics", d.value(metrics))
+		} else if inside := d.child("job_metrics"); inside != nil {
+			plugins := inside.node(listNode)
+			for _, plugin := range inside.children {
+				item := plugin.node(mapNode)
+				plugin.put(item, "type", plugin.value(plugin.name))
+				for _, a := range plugin.attrs {
+					plugin.put(item, a.Name.Local, plugin.value(a.Value))
+				}
+				plugins.items = append(plugins.items, item)
+			}
+			inside.put(n, "metrics", plugins)
 		}
 		params := x.params(d)
 		if params.get("docker_sudo") == nil {

@@ -470,6 +470,7 @@ func (l *loader) fill() {
 	c.MaxDiscoveredFiles = l.within("max_discovered_files", 0, 1<<31-1)
 	c.MaxMetadataValueSize = c.Int("max_metadata_value_size")
 	c.CacheUserJobCount = c.Bool("cache_user_job_count")
+	c.HandlerLease = time.Duration(l.within("orrery_handler_lease", 2, 86400)) * time.Second
 	c.EnableFailedJobsDirCleanup = c.Bool("enable_failed_jobs_working_directory_cleanup")
 	if c.JobQueueCleanupInterval = time.Duration(c.Int("job_queue_cleanup_interval")) * time.Second; c.JobQueueCleanupInterval <= 0 {
 		c.JobQueueCleanupInterval = 5 * time.Second
