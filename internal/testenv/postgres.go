@@ -58,6 +58,8 @@ func (d Database) SocketURL() string {
 type cluster struct {
 	Database // the one called postgres
 	names    atomic.Int64
+	// restart stops the server in a mode of pg_ctl and starts it again.
+	restart func(mode string) error
 
 	mu        sync.Mutex
 	templates map[string]error
@@ -192,6 +194,9 @@ func newCluster() (*cluster, error) {
 			return &cluster{
 				Database:  Database{Name: "postgres", User: "orrery", Host: "127.0.0.1", Port: port, Socket: dir, Log: log},
 				templates: make(map[string]error),
+				restart: func(mode string) error {
+					return run("pg_ctl", "-D", data, "-w", "-t", "60", "-m", mode, "-l", log, "-o", options, "restart")
+				},
 			}, nil
 		}
 		text, _ := os.ReadFile(log)
@@ -230,4 +235,18 @@ func freePort() (int, error) {
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	return port, listener.Close()
+}
+
+// RestartPostgres stops the server that Postgres started for this test binary and starts it again: "fast", as an
+// administrator does, or "immediate", as a crash does. Connections break; what was committed with synchronous_commit on
+// is kept.
+func RestartPostgres(t testing.TB, mode string) {
+	t.Helper()
+	c, err := startCluster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.restart(mode); err != nil {
+		t.Fatal(err)
+	}
 }
