@@ -266,6 +266,7 @@ func TestLimitsHoldAcrossHandlers(t *testing.T) {
 							runs[c.JobID] = keys(o, destination)
 							g.begin(runs[c.JobID])
 							running = append(running, c)
+							r.bus.Wake("begun")
 						}
 					}
 					if len(running) > 0 && (len(claims) == 0 || round%2 == 0) {
@@ -295,7 +296,13 @@ func TestLimitsHoldAcrossHandlers(t *testing.T) {
 		watching, stop := context.WithCancel(t.Context())
 		var observer sync.WaitGroup
 		observer.Go(func() {
-			for watching.Err() == nil {
+			begun := r.bus.Subscribe("begun")
+			for {
+				select {
+				case <-watching.Done():
+					return
+				case <-begun:
+				}
 				over, err := store.Column[string](watching, db, `SELECT h.name FROM orrery_held h JOIN orrery_limit l ON l.name = h.name
 					GROUP BY h.name, l.most HAVING count(*) > l.most`)
 				if watching.Err() == nil && (err != nil || len(over) > 0) {

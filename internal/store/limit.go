@@ -248,7 +248,7 @@ const (
 // for them for OfferLife. It tells the job.handler of those that were let go.
 func LetGo(ctx context.Context, db *DB) (targets []string, err error) {
 	for range letGoRounds {
-		chosen, err := chooseWaiting(ctx, db)
+		chosen, more, err := chooseWaiting(ctx, db)
 		if err != nil || len(chosen) == 0 {
 			return targets, err
 		}
@@ -258,23 +258,24 @@ func LetGo(ctx context.Context, db *DB) (targets []string, err error) {
 				targets = append(targets, c.target)
 			}
 		}
-		if err != nil || len(goes) == 0 {
+		if err != nil || len(goes) == 0 || !more && len(goes) == len(chosen) {
 			return targets, err
 		}
 	}
 	return targets, nil
 }
 
-// chooseWaiting picks jobs for the places that are free, without a lock.
-func chooseWaiting(ctx context.Context, db *DB) ([]candidateJob, error) {
+// chooseWaiting picks jobs for the places that are free, without a lock. There may
+// be more that it did not look at.
+func chooseWaiting(ctx context.Context, db *DB) (chosen []candidateJob, more bool, err error) {
 	places, err := Collect(ctx, db, func(r *Rows) (p Place, err error) { return p, r.Scan(&p.Name, &p.Most) },
 		`SELECT l.name, l.most FROM orrery_limit l WHERE EXISTS (SELECT 1 FROM orrery_limit_wait w WHERE w.name = l.name AND w.let_go IS NULL)`)
 	if err != nil || len(places) == 0 {
-		return nil, err
+		return nil, false, err
 	}
 	uses, err := limitUses(ctx, db, places, 0)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	free := map[string]int{}
 	var names []string
@@ -285,15 +286,15 @@ func chooseWaiting(ctx context.Context, db *DB) ([]candidateJob, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, nil
+		return nil, false, nil
 	}
 	candidates, err := waitingFor(ctx, db, names)
 	if err != nil || len(candidates) == 0 {
-		return nil, err
+		return nil, false, err
 	}
 	has, err := placesOfOwners(ctx, db, names)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	// Owners take turns by what they have, where they have most of it.
 	rank := func(c candidateJob) int {
@@ -306,7 +307,8 @@ func chooseWaiting(ctx context.Context, db *DB) ([]candidateJob, error) {
 	slices.SortFunc(candidates, func(a, b candidateJob) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.job, b.job))
 	})
-	return slices.DeleteFunc(candidates, func(c candidateJob) bool { return !takePlaces(free, c.names) }), nil
+	more = len(candidates) == letGoMost || slices.ContainsFunc(candidates, func(c candidateJob) bool { return c.turn == letGoOwner })
+	return slices.DeleteFunc(candidates, func(c candidateJob) bool { return !takePlaces(free, c.names) }), more, nil
 }
 
 // takePlaces counts one place of each name, if all have one.
