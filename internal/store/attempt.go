@@ -42,9 +42,11 @@ func ExplainJob(ctx context.Context, tx *Tx, c Claim, serverName, info string) e
 	if err := setOutputInfo(ctx, tx, info, []int64{c.JobID}); err != nil {
 		return err
 	}
-	cond, arg := AnyOf(tx, "o.job_id", []int64{c.JobID})
-	_, err := tx.Exec(ctx, "UPDATE history_dataset_association SET update_time = ? WHERE id IN (SELECT o.dataset_id FROM job_to_output_dataset o WHERE "+cond+")",
-		tx.Now(), arg)
+	cond, args, err := among(ctx, tx, "id", "SELECT o.dataset_id FROM job_to_output_dataset o WHERE o.job_id = ?", c.JobID)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE history_dataset_association SET update_time = ? WHERE "+cond, append([]any{tx.Now()}, args...)...)
 	return err
 }
 

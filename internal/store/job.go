@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"orrery/internal/galaxy"
@@ -130,6 +131,9 @@ func CreateJobs(ctx context.Context, tx *Tx, news []NewJob) ([]*Job, [][]HDA, er
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := lockHistories(ctx, tx, news); err != nil {
+		return nil, nil, err
+	}
 	now := tx.Now()
 	jobs := make([]*Job, len(news))
 	rows := make([][]any, len(news))
@@ -182,6 +186,23 @@ func CreateJobs(ctx context.Context, tx *Tx, news []NewJob) ([]*Job, [][]HDA, er
 	}
 	outputs, err := createOutputs(ctx, tx, news, ids)
 	return jobs, outputs, err
+}
+
+// lockHistories locks the histories of jobs before anything names them, on MySQL:
+// there a row that names another by a foreign key shares a lock on it until the
+// transaction ends, and two that have both shared it cannot count its datasets.
+func lockHistories(ctx context.Context, tx *Tx, news []NewJob) error {
+	if tx.Engine() != MySQL {
+		return nil
+	}
+	ids := make([]int64, len(news))
+	for i, n := range news {
+		ids[i] = n.HistoryID
+	}
+	slices.Sort(ids)
+	cond, arg := AnyOf(tx, "id", slices.Compact(ids))
+	_, err := Column[int64](ctx, tx, "SELECT id FROM history WHERE "+cond+" ORDER BY id"+forUpdate(tx), arg)
+	return err
 }
 
 // createOutputs adds the outputs of jobs.

@@ -135,7 +135,7 @@ func Column[T any](ctx context.Context, q Querier, query string, args ...any) ([
 func AnyOf(q Querier, column string, ids []int64) (condition string, arg any) {
 	switch q.Engine() {
 	case PostgreSQL:
-		return column + " = ANY(?)", ids
+		return column + " = ANY(?)", nonNil(ids)
 	case MySQL:
 		return column + " IN (?)", idList(ids)
 	}
@@ -147,7 +147,7 @@ func AnyOf(q Querier, column string, ids []int64) (condition string, arg any) {
 func AnyOfText(q Querier, column string, values []string) (condition string, arg any) {
 	switch q.Engine() {
 	case PostgreSQL:
-		return column + " = ANY(?)", values
+		return column + " = ANY(?)", nonNil(values)
 	case MySQL:
 		return column + " IN (?)", textList(values)
 	}
