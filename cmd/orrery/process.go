@@ -18,12 +18,9 @@ import (
 	"orrery/internal/datatype"
 	"orrery/internal/galaxy"
 	"orrery/internal/job"
-	"orrery/internal/jobdir"
-	"orrery/internal/jobhandler"
 	"orrery/internal/listen"
 	"orrery/internal/objectstore"
 	"orrery/internal/pool"
-	"orrery/internal/runner/local"
 	"orrery/internal/store"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
@@ -320,66 +317,6 @@ func runHandler(args []string) error {
 	}
 	err = p.handle(ctx, "handler")
 	return errors.Join(err, p.close())
-}
-
-// handle runs this process's job handler until ctx ends. It says «ready» once
-// jobs are taken, unless a web worker says so.
-func (p *process) handle(ctx context.Context, kind string) error {
-	member, err := pool.Join(ctx, p.db, pool.Options{
-		ServerName: p.flags.serverName, Kind: kind, Tags: p.flags.tags, Version: Version, Log: p.log.Logger, Wake: p.bus,
-		Methods: p.plan.Handling.MethodNames(), MaxGrab: p.cfg.Jobs.Handling.MaxGrab, ReadyWindow: p.cfg.Jobs.Handling.ReadyWindowSize, Lease: p.cfg.HandlerLease,
-	})
-	if err != nil {
-		return err
-	}
-	h, err := p.handler(member)
-	if err != nil {
-		return err
-	}
-	if kind == "handler" {
-		if err := p.child.Ready(); err != nil {
-			return err
-		}
-	}
-	p.log.Info("taking jobs", "handler", p.flags.serverName, "of", strings.Join(member.Tags(), ", "), "slots", h.Slots)
-	err = h.Run(ctx)
-	return errors.Join(err, member.Leave(context.WithoutCancel(ctx)))
-}
-
-func (p *process) handler(member *pool.Member) (*jobhandler.Handler, error) {
-	jobs := p.cfg.Jobs
-	destinations := jobs.DestinationsFor(jobs.DefaultDestination)
-	if len(destinations) == 0 {
-		return nil, fmt.Errorf("the job configuration's default destination %q does not exist", jobs.DefaultDestination)
-	}
-	d := destinations[0]
-	r, ok := jobs.RunnerByID(d.Runner)
-	if !ok || !strings.Contains(r.Load, "local") {
-		return nil, fmt.Errorf("the destination %s uses the runner %s (%s), and this server runs jobs only locally so far", d.ID, d.Runner, r.Load)
-	}
-	h := &jobhandler.Handler{
-		DB: p.db, Member: member, Wake: p.bus, Toolbox: toolSource{p.toolbox}, Objects: p.objects, IDs: p.ids, Datatypes: p.types,
-		ToolDatatypes: p.toolTypes, Runner: local.New(), RunnerName: r.ID, DestinationID: d.ID, DestinationParams: textParams(d.Params),
-		Slots: max(1, r.Workers), JobsDir: p.cfg.JobWorkingDirectory, Cleanup: p.cfg.CleanupJob, Locked: p.locked.Locked,
-		Internal: map[string]jobhandler.InternalTool{upload.ToolID: p.uploads}, Log: p.log.Logger,
-		Evaluate: tool.EvalInput{
-			Dir:       tool.EvalDirs{Root: p.cfg.Root, Data: p.cfg.ToolDataPath, NewFile: p.cfg.NewFilePath},
-			GalaxyURL: p.cfg.InfrastructureURL, AdminUsers: strings.Join(p.cfg.AdminUsers, ","),
-		},
-	}
-	for _, e := range d.Env {
-		switch {
-		case e.File != "":
-			h.Setup = append(h.Setup, ". "+e.File)
-		case e.Execute != "":
-			h.Setup = append(h.Setup, e.Execute)
-		case e.Raw:
-			h.Setup = append(h.Setup, "export "+e.Name+"="+e.Value)
-		default:
-			h.Setup = append(h.Setup, "export "+e.Name+"="+jobdir.Quote(e.Value))
-		}
-	}
-	return h, nil
 }
 
 // textParams are a destination's parameters as text, as the job's row keeps

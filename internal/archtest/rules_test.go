@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"runner":       {"galaxy", "jobdir"},
 	"runner/local": {"galaxy", "jobdir", "runner"},
 	"runner/slurm": {"galaxy", "jobdir", "runner"},
-	"jobhandler": {"galaxy", "store", "wake", "job", "dataset", "pool", "runner", "jobdir", "tool", "datatype",
+	"jobhandler": {"galaxy", "store", "wake", "job", "dataset", "pool", "destination", "runner", "jobdir", "tool", "datatype",
 		"objectstore"},
 
 	// HTTP.
@@ -58,7 +58,7 @@ var forTests = []string{"testenv", "store/storetest"}
 var testsAlso = map[string][]string{
 	"web":        {"store"},
 	"api":        {"wake"},
-	"jobhandler": {"runner/local"},
+	"jobhandler": {"runner/local", "config"},
 }
 
 // onlyIn says which packages, tests apart, may import a package of the standard library or of another module: what one

@@ -89,3 +89,27 @@ func (d Dir) ReadStopped(attempt int) (Stopped, bool) {
 	reason, message, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), "\n")
 	return Stopped{Reason: reason, Message: message}, true
 }
+
+// RouteFile says where an attempt was sent.
+func (d Dir) RouteFile(attempt int) string { return filepath.Join(d.attempt(attempt), "destination.json") }
+
+// closedFile says that an attempt is over and another takes its place.
+func (d Dir) closedFile(attempt int) string { return filepath.Join(d.attempt(attempt), "closed") }
+
+// Close notes that an attempt which ended, or never began, is not the job's
+// outcome, and why in a word; the next one is.
+func (d Dir) Close(attempt int, reason string) error {
+	if err := os.MkdirAll(d.attempt(attempt), 0o755); err != nil {
+		return err
+	}
+	return WriteFile(d.closedFile(attempt), []byte(reason+"\n"), 0o644)
+}
+
+// Closed gives why an attempt is not the job's outcome; "" if it is, or may be.
+func (d Dir) Closed(attempt int) string {
+	text, err := os.ReadFile(d.closedFile(attempt))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}

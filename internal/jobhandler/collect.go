@@ -8,13 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 	"orrery/internal/dataset"
 
 	"orrery/internal/datatype"
+	"orrery/internal/destination"
 	"orrery/internal/galaxy"
 	"orrery/internal/jobdir"
 	"orrery/internal/objectstore"
@@ -27,51 +27,89 @@ import (
 // (Galaxy's DATABASE_MAX_STRING_SIZE).
 const maxPrinted = 32768
 
-// collect turns what a run left behind into the job's outcome. It changes only
-// files, so that it can be repeated.
-func (h *Handler) collect(ctx context.Context, c store.Claim, p *prepared, ending runner.Ending) (store.Finished, error) {
-	f := store.Finished{Messages: store.JSON([]any{})}
+// verdict is what an attempt comes to.
+type verdict struct {
+	store.Finished
+	made map[string]Made
+	// failure is the kind of failure that resubmission knows; final says that the job
+	// is not sent again whatever the rules say.
+	failure destination.Failure
+	final   bool
+}
+
+// judge turns what a run left behind into the job's outcome, but for the outputs.
+// It changes nothing, so that it can be repeated.
+func (h *Handler) judge(p *prepared, ending runner.Ending, stopped string) (verdict, error) {
+	v := verdict{Finished: store.Finished{Messages: store.JSON([]any{})}}
+	f := &v.Finished
 	var err error
 	for path, into := range map[string]*string{
 		p.dir.ToolStdout(): &f.ToolStdout, p.dir.ToolStderr(): &f.ToolStderr,
 		p.dir.JobStdout(): &f.JobStdout, p.dir.JobStderr(): &f.JobStderr,
 	} {
 		if *into, err = jobdir.ReadBounded(path, maxPrinted); err != nil {
-			return f, err
+			return v, err
 		}
 	}
 	if f.Version, err = jobdir.ReadBounded(p.dir.VersionFile(), 1000); err != nil {
-		return f, err
+		return v, err
 	}
 	f.Version = strings.TrimSpace(f.Version)
-	if ending.End == runner.Died {
-		f.State = galaxy.JobError
-		f.Info = "This job was killed before it ended: it used too much memory or time, or the machine was restarted. You may run it again."
-		return f, h.collectOutputs(ctx, p, &f, nil)
+	outcome, err := p.dir.ReadOutcome(p.claim.Attempt)
+	if err != nil && (ending.End == runner.Finished || !errors.Is(err, jobdir.ErrUnfinished)) {
+		return v, err
 	}
-	outcome, err := p.dir.ReadOutcome(c.Attempt)
-	if err != nil {
-		return f, err
+	left := err == nil // an exit code
+	if left {
+		f.Metrics = h.measured(p, outcome)
+	}
+	switch ending.Cause {
+	case runner.MemoryLimit:
+		v.failure = destination.MemoryLimitReached
+	case runner.WalltimeLimit:
+		v.failure, v.final = destination.WalltimeReached, stopped == stoppedWalltime
+	case runner.OutputLimit:
+		v.final = true
+	}
+	if ending.End == runner.Died || ending.Cause != runner.NoCause {
+		f.State, f.Info = galaxy.JobError, ending.Message
+		if f.Info == "" {
+			f.Info = causeText[ending.Cause]
+		}
+		if left {
+			code := int64(outcome.ExitCode)
+			f.ExitCode = &code
+		}
+		return v, nil
 	}
 	code := int64(outcome.ExitCode)
 	f.ExitCode = &code
-	f.Metrics = metrics(outcome)
-	var made map[string]Made
+	v.failure = destination.ToolDetected
 	if p.inner != nil {
-		f.State = galaxy.JobOK
+		f.State, v.final = galaxy.JobOK, true
 		if outcome.ExitCode != 0 {
 			f.State, f.Info = galaxy.JobError, firstLine(f.ToolStderr, "The server could not fetch this data.")
-		} else if made, err = p.inner.Collect(p.internal()); err != nil {
-			return f, err
+		} else if v.made, err = p.inner.Collect(p.internal()); err != nil {
+			return v, err
 		}
-	} else {
-		verdict := p.tool.Stdio.Judge(&outcome.ExitCode, f.ToolStdout, f.ToolStderr)
-		f.State, f.Messages = verdict.State, json.RawMessage(tool.MessagesJSON(verdict.Messages))
-		if f.State == galaxy.JobError {
-			f.Info = firstLine(f.ToolStderr, fmt.Sprintf("The tool ended with exit code %d.", outcome.ExitCode))
-		}
+		return v, nil
 	}
-	return f, h.collectOutputs(ctx, p, &f, made)
+	judged := p.tool.Stdio.Judge(&outcome.ExitCode, f.ToolStdout, f.ToolStderr)
+	f.State, f.Messages = judged.State, json.RawMessage(tool.MessagesJSON(judged.Messages))
+	if f.State == galaxy.JobError {
+		f.Info = firstLine(f.ToolStderr, fmt.Sprintf("The tool ended with exit code %d.", outcome.ExitCode))
+	}
+	return v, nil
+}
+
+// causeText is what people read when an engine gave no message of its own.
+var causeText = map[runner.Cause]string{
+	runner.NoCause:       "This job was killed before it ended: it used too much memory or time, or the machine was restarted. You may run it again.",
+	runner.MemoryLimit:   "This job was killed because it used more memory than it was given.",
+	runner.WalltimeLimit: "This job was killed because it ran for longer than it was allowed to.",
+	runner.OutputLimit:   "This job was killed because an output became larger than is allowed.",
+	runner.NodeFailure:   "The machine that ran this job failed. You may run it again.",
+	runner.Cancelled:     "This job was cancelled by somebody in the cluster. You may run it again.",
 }
 
 func firstLine(text, otherwise string) string {
@@ -83,17 +121,6 @@ func firstLine(text, otherwise string) string {
 	return otherwise
 }
 
-func metrics(o jobdir.Outcome) []store.JobMetric {
-	number := func(name string, n int64) store.JobMetric {
-		return store.JobMetric{Plugin: "core", Name: name, Value: strconv.FormatInt(n, 10), Number: true}
-	}
-	m := []store.JobMetric{number("galaxy_slots", int64(o.Slots))}
-	if o.Start > 0 && o.End >= o.Start {
-		m = append(m, number("start_epoch", o.Start), number("end_epoch", o.End), number("runtime_seconds", o.End-o.Start))
-	}
-	return m
-}
-
 // collectOutputs finds each output's file, recognises it and describes it.
 func (h *Handler) collectOutputs(ctx context.Context, p *prepared, f *store.Finished, made map[string]Made) error {
 	for _, o := range p.outputs {
@@ -103,7 +130,10 @@ func (h *Handler) collectOutputs(ctx context.Context, p *prepared, f *store.Fini
 		}
 		out := store.FinishedHDA{ID: hda.ID, State: galaxy.DatasetOK, ToolVersion: f.Version}
 		if f.State == galaxy.JobError {
-			out.State, out.Info = galaxy.DatasetError, firstLine(f.ToolStderr, f.Info)
+			out.State, out.Info = galaxy.DatasetError, f.Info
+			if f.ExitCode != nil && f.Info == "" {
+				out.Info = firstLine(f.ToolStderr, f.Info)
+			}
 		} else {
 			out.Info = strings.TrimSpace(f.ToolStdout)
 		}

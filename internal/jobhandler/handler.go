@@ -3,16 +3,18 @@ package jobhandler
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"orrery/internal/datatype"
+	"orrery/internal/destination"
 	"orrery/internal/galaxy"
 	"orrery/internal/job"
 	"orrery/internal/objectstore"
 	"orrery/internal/pool"
-	"orrery/internal/runner"
 	"orrery/internal/store"
 	"orrery/internal/tool"
 	"orrery/internal/wake"
@@ -36,14 +38,25 @@ type Handler struct {
 	// ToolDatatypes is the registry as tools see it.
 	ToolDatatypes tool.Datatypes
 	Tables        tool.DataTables
-	Runner        runner.Runner
-	// RunnerName and DestinationID are written into the job.
-	RunnerName, DestinationID string
-	DestinationParams         map[string]string
-	// Setup are lines of the destination that a job's script begins with.
-	Setup []string
-	// Slots is how many jobs this handler runs at once.
-	Slots int
+	// Runners are those that this handler has, by the plugin's id.
+	Runners map[string]Runner
+	Router  *destination.Router
+	// Known tells whether the configuration has a destination or a tag of a name.
+	Known func(string) bool
+	// Detailed says that there are rules which look at more than a job's tool.
+	Detailed bool
+	// DefaultResubmit is what happens to a failed job whose destination does not say.
+	DefaultResubmit []destination.Resubmit
+	// HasRunner tells whether the handler of a name has a runner. Nil: all have all.
+	HasRunner func(serverName, runner string) bool
+	// Limits are those on concurrent jobs; nil: none.
+	Limits *pool.Limits
+	// Walltime is how long a job may run, OutputSize how many bytes one of its
+	// outputs may have; 0 is no limit.
+	Walltime   time.Duration
+	OutputSize int64
+	// MetricsOf gives what is measured of jobs of a destination. Nil: CoreMetrics.
+	MetricsOf func(destination.Choice) []Metric
 	// JobsDir is job_working_directory.
 	JobsDir string
 	// Cleanup is cleanup_job: "always", "onsuccess" or "never".
@@ -63,62 +76,144 @@ type Handler struct {
 	Locked func() bool
 	Log    *slog.Logger
 
+	// Retry is the first wait before something that failed for a reason of its own
+	// is tried again; it doubles up to 30 s. 1 s if zero.
+	Retry time.Duration
+	// Stuck is how long the handler's loop may take for one turn; 90 s if zero.
+	Stuck time.Duration
+	// Sweep is how often folders of ended jobs are looked for; an hour if zero.
+	Sweep time.Duration
+
 	mu     sync.Mutex
 	active map[int64]*active
+	busy   map[string]int // places taken, by runner
 	freed  chan struct{}
 	jobs   sync.WaitGroup
 	starts *store.Group[*start]
 	ends   *store.Group[*end]
+	pulse  pulse
+	panics atomic.Int64
+	// interrupted says that a job is held that no goroutine handles.
+	interrupted atomic.Bool
 }
 
-// active is a job that this handler has.
-type active struct {
-	claim  store.Claim
-	cancel context.CancelFunc
-	// stop ends the job's process, once it has one.
-	stop func(context.Context) error
-	// deleting says that a person ended the job.
-	deleting bool
-}
+// Panics is how often a job made this handler panic.
+func (h *Handler) Panics() int64 { return h.panics.Load() }
 
-// Run handles jobs until ctx ends or the lease is lost. It returns when no
-// transaction of this handler is open any more; jobs that run go on and are
-// adopted by the next process of this name.
+// MovedTopic wakes handlers to which a job was given, or that may take over those
+// of a handler that left.
+const MovedTopic = "job-moved"
+
+// Run handles jobs until ctx ends, the lease is lost (store.ErrLeaseLost) or the
+// loop makes no progress (ErrStuck). It returns when no transaction of this
+// handler is open any more, except with ErrStuck; jobs that run go on and are
+// taken over by others, or by the next process of this name.
 func (h *Handler) Run(ctx context.Context) error {
-	if h.Poll == 0 {
-		h.Poll = 5 * time.Second
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{{&h.Poll, 5 * time.Second}, {&h.Blink, 100 * time.Millisecond}, {&h.Retry, time.Second}, {&h.Stuck, 90 * time.Second}, {&h.Sweep, time.Hour}} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
 	}
-	if h.Blink == 0 {
-		h.Blink = 100 * time.Millisecond
-	}
-	h.active, h.freed = map[int64]*active{}, make(chan struct{}, 1)
+	h.active, h.busy, h.freed = map[int64]*active{}, map[string]int{}, make(chan struct{}, 1)
 	h.starts = &store.Group[*start]{DB: h.DB, Run: h.runStarts}
 	h.ends = &store.Group[*end]{DB: h.DB, Run: h.runEnds}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer h.jobs.Wait()
-	defer cancel()
-	fresh, canceled := h.Wake.Subscribe(job.NewTopic), h.Wake.Subscribe(job.CancelTopic)
+	ticker := time.NewTicker(h.Stuck / 2) // between two ticks that saw no beat lies half of the time at least
+	defer ticker.Stop()
+	looped, stuck := make(chan error, 1), make(chan bool, 1)
+	go func() {
+		select {
+		case <-h.Member.Lost(): // whoever waits for the database waits no longer
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	go func() { stuck <- h.pulse.watch(ctx, ticker.C) }()
+	heard := topics{h.Wake.Subscribe(job.NewTopic), h.Wake.Subscribe(job.CancelTopic), h.Wake.Subscribe(MovedTopic)}
+	go func() { looped <- h.loop(ctx, heard) }()
+	for {
+		select {
+		case err := <-looped:
+			cancel()
+			h.jobs.Wait()
+			return err
+		case is := <-stuck:
+			if is {
+				h.Log.Error("the handler's loop makes no progress", "for", h.Stuck, "stacks", stacks())
+				return ErrStuck
+			}
+		}
+	}
+}
+
+// loop is the handler's one loop. Nothing in it may take long: jobs have
+// goroutines of their own. An idle handler asks the database for next to nothing.
+func (h *Handler) loop(ctx context.Context, topics topics) error {
 	tick := time.NewTicker(h.Poll)
 	defer tick.Stop()
-	h.adopt(ctx)
+	slow := time.NewTimer(h.slow())
+	defer slow.Stop()
+	sweep := time.NewTimer(min(h.Sweep, time.Minute))
+	defer sweep.Stop()
+	h.resume(ctx)
+	orphans := true
 	for {
+		h.pulse.beat()
+		if orphans {
+			orphans = h.takeOver(ctx)
+		}
 		h.claim(ctx)
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-h.Member.Lost():
-			return store.ErrLeaseLost
-		case <-fresh:
+			select {
+			case <-h.Member.Lost():
+				return store.ErrLeaseLost
+			default:
+				return nil
+			}
+		case <-topics.fresh:
+		case <-h.Member.Work():
 		case <-h.freed:
-		case <-canceled:
+		case <-h.Member.Orphans():
+			orphans = true
+		case <-topics.moved:
+			h.resume(ctx)
+		case <-topics.canceled:
 			h.stopDeleted(ctx)
 		case <-tick.C:
+			if h.interrupted.Load() {
+				h.resume(ctx)
+			}
+			if h.has() > 0 {
+				h.stopDeleted(ctx)
+			}
+		case <-slow.C:
 			h.resume(ctx)
-			h.adopt(ctx)
-			h.stopDeleted(ctx)
+			h.releaseStale(ctx)
+			slow.Reset(h.slow())
+		case <-sweep.C:
+			h.jobs.Go(func() { h.sweep(ctx) })
+			sweep.Reset(h.Sweep)
 		}
 	}
+}
+
+// slow is the time until what no wake-up told is looked for, a little different
+// each time, so that handlers do not do it together.
+func (h *Handler) slow() time.Duration { return 10*h.Poll + rand.N(4*h.Poll) }
+
+// topics are the wake-ups that a handler listens to.
+type topics struct{ fresh, canceled, moved <-chan struct{} }
+
+// has is how many jobs this handler has.
+func (h *Handler) has() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.active)
 }
 
 // claim takes as many new jobs as there are free slots.
@@ -126,9 +221,7 @@ func (h *Handler) claim(ctx context.Context) {
 	if h.Locked != nil && h.Locked() {
 		return
 	}
-	h.mu.Lock()
-	free := h.Slots - len(h.active)
-	h.mu.Unlock()
+	free := h.free()
 	if free <= 0 {
 		return
 	}
@@ -144,24 +237,32 @@ func (h *Handler) claim(ctx context.Context) {
 	}
 }
 
-// adopt takes over what earlier processes of this name left unfinished.
-func (h *Handler) adopt(ctx context.Context) {
-	claims, err := h.Member.Adopt(ctx)
+// takeOver takes over jobs that are nobody's any more, no more than there are
+// places. It tells whether there may be more of them.
+func (h *Handler) takeOver(ctx context.Context) (more bool) {
+	free := h.free()
+	if free <= 0 {
+		return true
+	}
+	claims, err := h.Member.TakeOver(ctx, free)
 	if err != nil {
 		if ctx.Err() == nil {
-			h.Log.Error("looking for jobs to adopt failed", "error", err)
+			h.Log.Error("looking for jobs to take over failed", "error", err)
 		}
-		return
+		return false // the member tells again
 	}
 	for _, c := range claims {
-		h.Log.Info("adopting a job of an earlier process", "job", c.JobID)
+		h.Log.Info("taking over a job", "job", c.JobID, "pool", c.Pool, "epoch", c.Epoch)
 		h.start(ctx, c, true)
 	}
+	return len(claims) == free
 }
 
 // resume takes up the jobs of this process that no goroutine handles: those that
-// the database could not serve for a while.
+// the database could not serve for a while, and those that another handler gave
+// to it.
 func (h *Handler) resume(ctx context.Context) {
+	h.interrupted.Store(false)
 	h.mu.Lock()
 	handled := make(map[int64]bool, len(h.active))
 	for id := range h.active {
@@ -171,11 +272,8 @@ func (h *Handler) resume(ctx context.Context) {
 	// Read after that: jobs are begun by this goroutine alone, so what is held and
 	// was not handled is nobody's.
 	claims, err := h.Member.Held(ctx)
-	if err == nil {
-		// Those that it lets go are claimed right after this.
-		_, err = store.ReleaseStale(ctx, h.DB)
-	}
 	if err != nil {
+		h.interrupted.Store(true)
 		if ctx.Err() == nil {
 			h.Log.Error("looking for jobs to go on with failed", "error", err)
 		}
@@ -188,11 +286,23 @@ func (h *Handler) resume(ctx context.Context) {
 	}
 }
 
+// releaseStale lets go of jobs that wait for inputs which somebody finished who
+// knows nothing of waiting.
+func (h *Handler) releaseStale(ctx context.Context) {
+	n, err := store.ReleaseStale(ctx, h.DB)
+	if err != nil && ctx.Err() == nil {
+		h.Log.Error("looking for jobs that wait in vain failed", "error", err)
+	}
+	if n > 0 {
+		h.Wake.Wake(job.NewTopic)
+	}
+}
+
 // start sees one job through in a goroutine of its own. A panic fails that job
 // alone.
 func (h *Handler) start(ctx context.Context, c store.Claim, adopted bool) {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &active{claim: c, cancel: cancel}
+	a := &active{claim: c, cancel: cancel, gaveUp: make(chan struct{}), unplaced: true}
 	h.mu.Lock()
 	if _, mine := h.active[c.JobID]; mine {
 		h.mu.Unlock()
@@ -205,15 +315,14 @@ func (h *Handler) start(ctx context.Context, c store.Claim, adopted bool) {
 		defer func() {
 			cancel()
 			h.mu.Lock()
+			h.leavePlace(a)
 			delete(h.active, c.JobID)
 			h.mu.Unlock()
-			select {
-			case h.freed <- struct{}{}:
-			default:
-			}
+			h.notifyFree()
 		}()
 		defer func() {
 			if p := recover(); p != nil {
+				h.panics.Add(1)
 				h.Log.Error("a job made the handler panic", "job", c.JobID, "panic", p, "stack", string(debug.Stack()))
 				h.abandon(ctx, a)
 				h.fail(ctx, c, "The server failed while it handled this job; its log says more.", nil)
@@ -236,7 +345,7 @@ func (h *Handler) abandon(ctx context.Context, a *active) {
 	}
 }
 
-// stopDeleted stops the jobs that people ended.
+// stopDeleted tells the goroutines of jobs that people ended.
 func (h *Handler) stopDeleted(ctx context.Context) {
 	ids, err := store.DeletingJobs(ctx, h.DB, h.Member.ID())
 	if err != nil {
@@ -245,20 +354,12 @@ func (h *Handler) stopDeleted(ctx context.Context) {
 		}
 		return
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, id := range ids {
-		h.mu.Lock()
-		a := h.active[id]
-		var stop func(context.Context) error
-		if a != nil {
-			a.deleting = true
-			stop = a.stop
-		}
-		h.mu.Unlock()
-		if stop == nil {
-			continue // the job looks at its state before it starts
-		}
-		if err := stop(ctx); err != nil {
-			h.Log.Error("stopping a cancelled job failed", "job", id, "error", err)
+		if a := h.active[id]; a != nil && !a.told {
+			a.told = true
+			close(a.gaveUp)
 		}
 	}
 }

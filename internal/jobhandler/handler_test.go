@@ -15,8 +15,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"orrery/internal/config"
 	"orrery/internal/dataset"
 	"orrery/internal/datatype"
+	"orrery/internal/destination"
 	"orrery/internal/galaxy"
 	"orrery/internal/job"
 	"orrery/internal/jobdir"
@@ -63,6 +65,8 @@ type server struct {
 	cleanup string
 	wrap    func(runner.Runner) runner.Runner
 	inner   map[string]jobhandler.InternalTool
+	conf    *config.JobConfig
+	adjust  func(*jobhandler.Handler)
 }
 
 func newServer(t *testing.T, db *store.DB) *server {
@@ -123,6 +127,26 @@ func (s *server) command(id, command string) {
 	s.tool(id, `<command detect_errors="exit_code"><![CDATA[`+command+`]]></command><inputs/><outputs><data name="out" format="txt"/></outputs>`)
 }
 
+// router chooses destinations by the server's job configuration; by Galaxy's
+// default, if it has none.
+func (s *server) router() *destination.Router {
+	s.t.Helper()
+	if s.conf == nil {
+		s.conf = &config.JobConfig{
+			Runners:            []config.Runner{{ID: "local", Load: "galaxy.jobs.runners.local:LocalJobRunner", Workers: 3}},
+			Destinations:       []config.Destination{{ID: "local", Runner: "local"}},
+			DefaultDestination: "local",
+		}
+	}
+	r, err := destination.New(s.conf, destination.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+func (s *server) known(name string) bool { return len(s.conf.DestinationsFor(name)) > 0 }
+
 // handler starts a handler; calling what it gives stops it and waits.
 func (s *server) handler(name string) (stop func()) {
 	s.t.Helper()
@@ -138,8 +162,11 @@ func (s *server) handler(name string) (stop func()) {
 	}
 	h := &jobhandler.Handler{
 		DB: s.db, Member: member, Wake: s.bus, Toolbox: s.box, Objects: s.objects, IDs: s.ids, Datatypes: types,
-		ToolDatatypes: tool.RegistryDatatypes(types), Runner: run, RunnerName: "local", DestinationID: "local", Slots: 3,
-		JobsDir: s.jobs.JobsDir, Cleanup: s.cleanup, Poll: 20 * time.Millisecond, Log: log, Internal: s.inner,
+		ToolDatatypes: tool.RegistryDatatypes(types), Runners: map[string]jobhandler.Runner{"local": {Runner: run, Workers: 3}},
+		Router: s.router(), Known: s.known, JobsDir: s.jobs.JobsDir, Cleanup: s.cleanup, Poll: 20 * time.Millisecond, Log: log, Internal: s.inner, Retry: 10 * time.Millisecond,
+	}
+	if s.adjust != nil {
+		s.adjust(h)
 	}
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan error, 1)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orrery/internal/dataset"
+	"orrery/internal/destination"
 	"orrery/internal/galaxy"
 	"orrery/internal/job"
 	"orrery/internal/jobdir"
@@ -49,6 +50,16 @@ type Made struct {
 
 // prepared is a claimed job with all that its run needs.
 type prepared struct {
+	claim store.Claim // with the attempt that the job is at
+	// route is where the attempt goes.
+	route destination.Choice
+	// to, next, previous and tries are of a job that was sent again: where it is to
+	// go, as a name or chosen already, where it was, and how often it was sent.
+	to       string
+	next     *destination.Choice
+	previous *destination.Previous
+	tries    int
+
 	job     *store.Job
 	tool    *tool.Tool // nil for an internal tool
 	inner   InternalTool
@@ -79,6 +90,7 @@ func (h *Handler) run(ctx context.Context, a *active, adopted bool) {
 		h.Log.Info("a job was moved to another handler", "job", c.JobID)
 	case ctx.Err() != nil: // this handler stops; the job stays its name's
 	case store.Outage(err):
+		h.interrupted.Store(true)
 		h.Log.Warn("the database does not serve; the job is taken up again later", "job", c.JobID, "error", err)
 	default:
 		h.abandon(ctx, a)
@@ -96,168 +108,8 @@ func (h *Handler) run(ctx context.Context, a *active, adopted bool) {
 	}
 }
 
-func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
-	c := a.claim
-	p, err := h.prepare(ctx, c)
-	if err != nil {
-		return err
-	}
-	run := runner.Job{Dir: p.dir, Attempt: c.Attempt, Params: h.DestinationParams}
-	begun := adopted && p.dir.Started(c.Attempt)
-	switch {
-	case p.job.Handler != h.Member.ServerName():
-		return store.ErrClaimLost
-	case p.job.State == galaxy.JobDeleting && begun:
-		return h.stopAndFinish(ctx, a, p, run, p.job.ExternalID)
-	case p.job.State == galaxy.JobDeleting:
-		return h.finish(ctx, c, p, store.Finished{State: galaxy.JobDeleted})
-	case p.job.State.Terminal():
-		return errSettled
-	}
-	var external string
-	var unwritten *store.Started
-	if begun {
-		external = p.job.ExternalID
-		h.stoppable(a, run, external)
-		if p.job.State != galaxy.JobRunning {
-			// The earlier process died between handing the job over and saying so.
-			ev, err := h.evaluate(ctx, p)
-			if err != nil {
-				return err
-			}
-			external = fmt.Sprint(p.dir.RunPID(c.Attempt))
-			unwritten = h.howStarted(ev.Command, external)
-		}
-	} else {
-		if err := h.ready(ctx, c, p); err != nil {
-			return err
-		}
-		if !adopted {
-			// What another server left under this number, whose database is gone,
-			// would be taken for this job's outcome.
-			if err := p.dir.Remove(); err != nil {
-				return err
-			}
-		}
-		ev, err := h.write(ctx, c, p)
-		if err != nil {
-			return err
-		}
-		h.mu.Lock()
-		deleting := a.deleting
-		h.mu.Unlock()
-		if deleting {
-			return h.finish(ctx, c, p, store.Finished{State: galaxy.JobDeleted})
-		}
-		if external, err = h.Runner.Submit(ctx, run); err != nil {
-			return err
-		}
-		h.stoppable(a, run, external)
-		unwritten = h.howStarted(ev.Command, external)
-	}
-	h.mu.Lock()
-	deleting := a.deleting
-	h.mu.Unlock()
-	if deleting {
-		if err := a.stop(ctx); err != nil {
-			return err
-		}
-	}
-	ended := h.watch(ctx, run, external)
-	if unwritten != nil {
-		blink := time.NewTimer(h.Blink)
-		defer blink.Stop()
-		select {
-		case w := <-ended:
-			// What ends in the blink of an eye is written down with its end.
-			return h.conclude(ctx, c, p, w, unwritten)
-		case <-blink.C:
-		}
-		if err := h.started(ctx, c, *unwritten); err != nil {
-			return h.notStarted(ctx, a, p, run, external, err)
-		}
-	}
-	return h.conclude(ctx, c, p, <-ended, nil)
-}
-
-// watched is how a run ended, or why that cannot be told.
-type watched struct {
-	ending runner.Ending
-	err    error
-	// panicked is what the runner panicked with, to be raised again where a panic
-	// fails this job alone.
-	panicked any
-}
-
-// watch waits for the end of a run on the side.
-func (h *Handler) watch(ctx context.Context, run runner.Job, external string) <-chan watched {
-	ended := make(chan watched, 1)
-	h.jobs.Go(func() {
-		var w watched
-		defer func() {
-			w.panicked = recover()
-			ended <- w
-		}()
-		w.ending, w.err = h.Runner.Watch(ctx, run, external)
-	})
-	return ended
-}
-
-// conclude writes down the outcome of a run that has ended, and its start if that
-// has not been written down.
-func (h *Handler) conclude(ctx context.Context, c store.Claim, p *prepared, w watched, unwritten *store.Started) error {
-	if w.panicked != nil {
-		panic(w.panicked)
-	}
-	if w.err != nil {
-		return w.err
-	}
-	outcome, err := h.collect(ctx, c, p, w.ending)
-	if err != nil {
-		return err
-	}
-	outcome.Started = unwritten
-	return h.finish(ctx, c, p, outcome)
-}
-
-// stoppable tells how to end a job that was handed over.
-func (h *Handler) stoppable(a *active, run runner.Job, external string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	a.stop = func(ctx context.Context) error { return h.Runner.Stop(ctx, run, external) }
-}
-
-// notStarted deals with a job whose start could not be written down although it
-// was handed over. One that a person has ended meanwhile is stopped.
-func (h *Handler) notStarted(ctx context.Context, a *active, p *prepared, run runner.Job, external string, err error) error {
-	if galaxy.KindOf(err) != galaxy.Conflict {
-		return err
-	}
-	return h.stopAndFinish(ctx, a, p, run, external)
-}
-
-// stopAndFinish ends a job that a person gave up, and waits until it has ended,
-// so that nothing writes into its folder any more.
-func (h *Handler) stopAndFinish(ctx context.Context, a *active, p *prepared, run runner.Job, external string) error {
-	if err := h.Runner.Stop(ctx, run, external); err != nil {
-		return err
-	}
-	if _, err := h.Runner.Watch(ctx, run, external); err != nil {
-		return err
-	}
-	return h.finish(ctx, a.claim, p, store.Finished{State: galaxy.JobDeleted})
-}
-
 func (h *Handler) started(ctx context.Context, c store.Claim, s store.Started) error {
 	return h.starts.Write(ctx, &start{claim: c, Started: s})
-}
-
-// howStarted is what is written down about a run that was handed over.
-func (h *Handler) howStarted(command, external string) *store.Started {
-	return &store.Started{
-		CommandLine: command, Runner: h.RunnerName, ExternalID: external, DestinationID: h.DestinationID,
-		Destination: store.JSON(h.DestinationParams),
-	}
 }
 
 // start and end are changes of a job that share a transaction with those of other
@@ -299,7 +151,7 @@ func (h *Handler) runEnds(ctx context.Context, tx *store.Tx, ends []*end) (err e
 
 // prepare reads the job and everything it refers to.
 func (h *Handler) prepare(ctx context.Context, c store.Claim) (*prepared, error) {
-	p := &prepared{dir: jobdir.Of(h.JobsDir, c.JobID), hdas: map[int64]*store.HDA{}}
+	p := &prepared{claim: c, dir: jobdir.Of(h.JobsDir, c.JobID), hdas: map[int64]*store.HDA{}}
 	var err error
 	if p.job, err = store.JobByID(ctx, h.DB, c.JobID); err != nil {
 		return nil, err
@@ -366,7 +218,8 @@ func (h *Handler) prepare(ctx context.Context, c store.Claim) (*prepared, error)
 // made is put back until they are; one whose input failed or was deleted is
 // paused, for its owner to mend the input; one whose input is gone for good
 // fails.
-func (h *Handler) ready(ctx context.Context, c store.Claim, p *prepared) error {
+func (h *Handler) ready(ctx context.Context, p *prepared) error {
+	c := p.claim
 	var unfinished []int64
 	var faults []string
 	for _, in := range p.inputs {
@@ -431,14 +284,20 @@ func (h *Handler) evaluate(ctx context.Context, p *prepared) (*tool.Evaluated, e
 
 // write puts the job's folder in place: its files, its scripts, and an empty
 // file for each output.
-func (h *Handler) write(ctx context.Context, c store.Claim, p *prepared) (*tool.Evaluated, error) {
+func (h *Handler) write(ctx context.Context, p *prepared, r runner.Runner, run runner.Job) (*tool.Evaluated, error) {
+	n := run.Attempt
 	if err := p.dir.Create(); err != nil {
 		return nil, err
 	}
+	script := jobdir.Script{}
 	for _, o := range p.outputs {
 		if hda := p.hdas[o.Dataset.ID]; hda != nil {
-			if _, err := h.Objects.Create(dataset.StoreRef(&hda.Dataset)); err != nil {
+			path, err := h.Objects.Create(dataset.StoreRef(&hda.Dataset))
+			if err != nil {
 				return nil, err
+			}
+			if hda.Dataset.ExternalFilename == "" {
+				script.Outputs = append(script.Outputs, path)
 			}
 		}
 	}
@@ -446,13 +305,18 @@ func (h *Handler) write(ctx context.Context, c store.Claim, p *prepared) (*tool.
 	if err != nil {
 		return nil, err
 	}
+	reached(AfterFolder, p.claim.JobID)
 	for _, f := range ev.Files {
 		if err := writeFile(p.dir, f); err != nil {
 			return nil, err
 		}
+		if f.Link != "" {
+			script.Links = append(script.Links, jobdir.Link{Name: f.Link, Target: f.Path})
+		}
 	}
-	script := jobdir.Script{
-		Command: ev.Command, Version: ev.VersionCommand, Setup: h.Setup, Slots: jobdir.Slots(h.DestinationParams),
+	script.Command, script.Version = ev.Command, ev.VersionCommand
+	if err := h.script(p, r, run, &script); err != nil {
+		return nil, err
 	}
 	if p.tool != nil {
 		script.Strict, script.SharedHome = p.tool.Command.Strict, p.tool.HomeTarget == ""
@@ -463,7 +327,14 @@ func (h *Handler) write(ctx context.Context, c store.Claim, p *prepared) (*tool.
 		}
 		script.Env = append(script.Env, jobdir.EnvVar{Name: v.Name, Value: v.Value})
 	}
-	return ev, p.dir.Write(c.Attempt, script)
+	if err := p.dir.Write(n, script); err != nil {
+		return nil, err
+	}
+	if err := writeRoute(p); err != nil {
+		return nil, err
+	}
+	reached(AfterScript, p.claim.JobID)
+	return ev, nil
 }
 
 // writeFile writes a file of the job, and the name under which the tool looks
@@ -472,7 +343,7 @@ func writeFile(dir jobdir.Dir, f tool.File) error {
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(f.Path, []byte(f.Content), 0o644); err != nil {
+	if err := jobdir.WriteFile(f.Path, []byte(f.Content), 0o644); err != nil {
 		return err
 	}
 	if f.Link == "" {
@@ -490,20 +361,29 @@ func writeFile(dir jobdir.Dir, f tool.File) error {
 
 // finish writes the outcome down and removes the job's folder as cleanup_job
 // says.
-func (h *Handler) finish(ctx context.Context, c store.Claim, p *prepared, f store.Finished) error {
-	e := &end{claim: c, Finished: f}
+func (h *Handler) finish(ctx context.Context, p *prepared, f store.Finished) error {
+	e := &end{claim: p.claim, Finished: f}
 	if err := h.ends.Write(ctx, e); err != nil {
 		return err
 	}
 	if e.released > 0 {
 		h.Wake.Wake(job.NewTopic)
 	}
-	if h.Cleanup == "always" || h.Cleanup == "onsuccess" && f.State == galaxy.JobOK {
+	if h.Limits != nil {
+		h.Limits.Ended()
+	}
+	reached(AfterFinish, p.claim.JobID)
+	if h.cleans(f.State) {
 		if err := p.dir.Remove(); err != nil {
-			h.Log.Warn("a job's folder could not be removed", "job", c.JobID, "error", err)
+			h.Log.Warn("a job's folder could not be removed", "job", p.claim.JobID, "error", err)
 		}
 	}
 	return nil
+}
+
+// cleans tells whether cleanup_job takes away the folder of a job that ended so.
+func (h *Handler) cleans(state galaxy.JobState) bool {
+	return h.Cleanup == "always" || h.Cleanup == "onsuccess" && state == galaxy.JobOK
 }
 
 // fail ends a job and its outputs with a message for its owner.
@@ -523,8 +403,8 @@ func (h *Handler) fail(ctx context.Context, c store.Claim, message string, cause
 	for _, o := range outputs {
 		f.Outputs = append(f.Outputs, store.FinishedHDA{ID: o.HDA, State: galaxy.DatasetError, Info: message, Blurb: "tool error"})
 	}
-	p := &prepared{dir: jobdir.Of(h.JobsDir, c.JobID)}
-	if err := h.finish(ctx, c, p, f); err != nil && !errors.Is(err, store.ErrClaimLost) {
+	p := &prepared{claim: c, dir: jobdir.Of(h.JobsDir, c.JobID)}
+	if err := h.finish(ctx, p, f); err != nil && !errors.Is(err, store.ErrClaimLost) {
 		h.Log.Error("a failed job could not be written down", "job", c.JobID, "error", err)
 	}
 }
