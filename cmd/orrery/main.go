@@ -29,6 +29,7 @@ func commands() []command {
 	return []command{
 		{name: "run", summary: "start the server: its web workers and job handlers, as galaxy.yml says", run: runServer},
 		{name: "config", summary: "check the configuration and show what it means", run: checkConfig},
+		{name: "pool", summary: "show the job handlers and their jobs; drain, reassign, remove", run: runPool},
 		{name: "version", summary: "print the version", run: printVersion},
 		{name: "web", hidden: true, run: runWeb},
 		{name: "handler", summary: "run one job handler in the foreground", run: runHandler},
@@ -62,6 +63,10 @@ func dispatch(args []string) int {
 			return supervisor.ExitConfig
 		}
 		fmt.Fprintf(os.Stderr, "orrery %s: %v\n", c.name, err)
+		var status interface{ ExitStatus() int }
+		if errors.As(err, &status) {
+			return status.ExitStatus()
+		}
 		return 1
 	}
 	fmt.Fprintf(os.Stderr, "orrery: there is no command %q\n\n", args[0])

@@ -460,7 +460,7 @@ func offerPlaces(ctx context.Context, db *DB, chosen []candidateJob) (goes []can
 // doing (by somebody's SQL), and the waiting of those that are not new any more.
 func SweepPlaces(ctx context.Context, db *DB) error {
 	const over = ` FROM orrery_held WHERE NOT EXISTS (SELECT 1 FROM job j JOIN orrery_claim c ON c.job_id = j.id
-		WHERE j.id = orrery_held.job_id AND j.state IN ('new', 'waiting', 'queued', 'running', 'deleting', 'stopping', 'resubmitted', 'upload'))`
+		WHERE j.id = orrery_held.job_id AND j.state NOT IN ('ok', 'error', 'failed', 'deleted', 'stopped', 'skipped'))`
 	const past = ` FROM orrery_limit_wait WHERE NOT EXISTS (SELECT 1 FROM job j WHERE j.id = orrery_limit_wait.job_id AND j.state IN ('new', 'queued'))`
 	for _, rows := range []string{over, past} {
 		var there bool
