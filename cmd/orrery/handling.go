@@ -56,16 +56,22 @@ func (p *process) decide(ctx context.Context) error {
 			p.log.Info("this process is not one that the configuration starts", "name", f.serverName, "pools", strings.Join(f.pools, ", "))
 		}
 	}
-	h := &p.plan.Handling
+	options := assignOptions(p.plan, f.serverName)
+	options.DB, options.Log = p.db, p.log.Logger
+	p.assigner = pool.NewAssigner(options)
+	return nil
+}
+
+// assignOptions are how a process of the plan assigns the jobs it creates.
+func assignOptions(plan *supervisor.Plan, serverName string) pool.AssignOptions {
+	h := &plan.Handling
 	farms := make([]string, 0, len(h.Farms))
 	for tag := range h.Farms {
 		farms = append(farms, tag)
 	}
-	p.assigner = pool.NewAssigner(pool.AssignOptions{
-		Methods: h.MethodNames(), Default: h.Default, Mapping: h.Target, Handlers: h.Members, Farms: farms,
-		ServerName: f.serverName, DB: p.db, Log: p.log.Logger,
-	})
-	return nil
+	return pool.AssignOptions{
+		Methods: h.MethodNames(), Default: h.Default, Mapping: h.Target, Handlers: h.Members, Farms: farms, ServerName: serverName,
+	}
 }
 
 // assign says where a new job is sent.

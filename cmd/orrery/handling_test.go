@@ -1,6 +1,16 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"orrery/internal/config"
+	"orrery/internal/pool"
+	"orrery/internal/supervisor"
+)
 
 func TestEngines(t *testing.T) {
 	for _, test := range []struct {
@@ -27,4 +37,90 @@ func TestEngines(t *testing.T) {
 			t.Errorf("%s: %+v, want %s, lacking SKIP LOCKED: %t", test.version, engine, test.name, test.lacks)
 		}
 	}
+}
+
+// TestAssignedJobsAreTaken has the documents' configurations assigned by the
+// assigner that runs, from each process, and looks at which processes claim what
+// it wrote: the plan's word and what happens are the same.
+func TestAssignedJobsAreTaken(t *testing.T) {
+	documents := "../../internal/supervisor/testdata/"
+	read := func(name string) string {
+		data, err := os.ReadFile(documents + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	uwsgi := read("scaling-19.01/common.yml")
+	static := read("scaling-22.01/static.xml")
+	for name, files := range map[string][2]string{
+		"22.01 all in one":    {read("scaling-22.01/all-in-one.yml"), ""},
+		"22.01 static":        {read("scaling-22.01/common.yml"), static},
+		"22.01 dynamic":       {read("scaling-22.01/common.yml") + "  handlers: {handler0: {pools: [job-handlers]}, handler1: {pools: [job-handlers.special]}, handler2: {pools: [job-handlers, job-handlers.special]}}\n", read("scaling-22.01/dynamic.xml")},
+		"22.01 db-self":       {read("scaling-22.01/all-in-one.yml"), strings.Replace(static, "<handlers>", `<handlers assign_with="db-self">`, 1)},
+		"22.01 mem-self":      {read("scaling-22.01/all-in-one.yml"), strings.Replace(static, "<handlers>", `<handlers assign_with="mem-self">`, 1)},
+		"22.01 db-preassign":  {read("scaling-22.01/common.yml"), strings.Replace(static, "<handlers>", `<handlers assign_with="db-preassign">`, 1)},
+		"22.01 two methods":   {read("scaling-22.01/common.yml"), strings.Replace(static, "<handlers>", `<handlers assign_with="uwsgi-mule-message, db-transaction-isolation">`, 1)},
+		"19.01 all in one":    {uwsgi, ""},
+		"19.01 third worker":  {strings.Replace(uwsgi, "processes: 2", "processes: 3", 1), read("scaling-19.01/web3.xml")},
+		"19.01 mules":         {uwsgi + read("scaling-19.01/mules.yml"), ""},
+		"19.01 second mule":   {uwsgi + read("scaling-19.01/mules.yml"), read("scaling-19.01/mule2.xml")},
+		"19.01 webless":       {uwsgi, read("scaling-19.01/webless.xml")},
+		"19.01 farm and tags": {uwsgi + read("scaling-19.01/mules.yml") + "    farm: job-handlers.special:3\n", `<job_conf><tools><tool id="test1" handler="special"/></tools></job_conf>`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := planOf(t, files[0], files[1])
+			h := &plan.Handling
+			for _, creator := range plan.Processes {
+				if creator.Kind != supervisor.Web {
+					continue
+				}
+				assigner := pool.NewAssigner(assignOptions(plan, creator.ServerName))
+				for _, tool := range []string{"test1", "test2", "test3", "cat1"} {
+					want := h.Takers(tool, creator.ServerName)
+					got := map[string]bool{}
+					for range 200 { // methods that choose at random show every choice
+						handler, err := assigner.Assign(t.Context(), tool)
+						if err != nil {
+							t.Fatal(err)
+						}
+						for _, p := range plan.Processes {
+							if p.HandleJobs && (p.ServerName == handler || slices.Contains(p.Tags, handler)) {
+								got[p.ServerName] = true
+							}
+						}
+					}
+					if len(got) != len(want) || slices.ContainsFunc(want, func(name string) bool { return !got[name] }) {
+						t.Errorf("a job of %s, created by %s, is taken by %v, and the plan says %v", tool, creator.ServerName, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// planOf plans for a galaxy.yml and a job_conf.xml, to which a local runner and
+// destination are added.
+func planOf(t *testing.T, galaxy, jobConf string) *supervisor.Plan {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "galaxy.yml"), []byte(galaxy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if jobConf != "" {
+		jobConf = strings.Replace(jobConf, "<job_conf>", `<job_conf><plugins><plugin id="local" type="runner" load="galaxy.jobs.runners.local:LocalJobRunner"/></plugins>
+			<destinations><destination id="local" runner="local"/></destinations>`, 1)
+		if err := os.WriteFile(filepath.Join(dir, "job_conf.xml"), []byte(jobConf), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, _, err := config.Load("galaxy.yml", nil, config.WorkDir(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := supervisor.NewPlan(c, supervisor.EngineOf(c.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }

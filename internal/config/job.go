@@ -33,6 +33,12 @@ type JobConfig struct {
 	Limits    Limits
 }
 
+// Place is where something is written; Line and Column count from 1, 0 is unknown.
+type Place struct {
+	File         string
+	Line, Column int
+}
+
 // Runner is one runner plugin.
 type Runner struct {
 	ID      string
@@ -52,6 +58,7 @@ type Handling struct {
 	MaxGrab         int    // jobs claimed at once; 0 is no limit
 	ReadyWindowSize int    // jobs of one user looked at per round
 	Handlers        []Handler
+	At              Place
 }
 
 // Handler is a statically declared job handler.
@@ -60,6 +67,7 @@ type Handler struct {
 	Tags        []string // DefaultHandlerTag alone when none is written
 	Plugins     []string // the runners it loads; empty means all
 	Environment map[string]string
+	At          Place
 }
 
 // Destination is where jobs run.
@@ -101,6 +109,7 @@ type ToolMapping struct {
 	Destination string // an id or a tag; "" is the default
 	Resources   string
 	Params      map[string]any
+	At          Place
 }
 
 // Resources groups parameters of job_resource_params_conf.xml.

@@ -154,10 +154,29 @@ func TestJobConfiguration(t *testing.T) {
 			}
 			want := *jobExample
 			want.Source = c.Jobs.Source
+			withoutPlaces(t, c.Jobs)
 			if !reflect.DeepEqual(c.Jobs, &want) {
 				t.Errorf("\n got %+v\nwant %+v", c.Jobs, &want)
 			}
 		})
+	}
+}
+
+// withoutPlaces checks that everything that has a place has one, and takes it away.
+func withoutPlaces(t *testing.T, j *JobConfig) {
+	t.Helper()
+	places := []*Place{&j.Handling.At}
+	for i := range j.Handling.Handlers {
+		places = append(places, &j.Handling.Handlers[i].At)
+	}
+	for i := range j.Tools {
+		places = append(places, &j.Tools[i].At)
+	}
+	for _, at := range places {
+		if at.File == "" || at.Line == 0 {
+			t.Errorf("a place is missing: %+v", at)
+		}
+		*at = Place{}
 	}
 }
 

@@ -164,6 +164,9 @@ func enabled(params map[string]any) bool {
 func (in jobReader) handling(n *node) {
 	h := &in.jobs.Handling
 	h.Declared = n != nil
+	if n != nil {
+		h.At = n.place()
+	}
 	if !in.mapping(n, "handling") {
 		return
 	}
@@ -184,7 +187,7 @@ func (in jobReader) handling(n *node) {
 		return
 	}
 	for _, p := range processes.pairs {
-		handler := Handler{ID: p.key, Tags: []string{DefaultHandlerTag}, Environment: map[string]string{}}
+		handler := Handler{ID: p.key, Tags: []string{DefaultHandlerTag}, Environment: map[string]string{}, At: p.at.place()}
 		if !validServerName(p.key) {
 			in.report.add(Error, p.at, "“%s” cannot be a handler's id: use letters, digits, “.”, “_” and “-”", clip(p.key, 80))
 			continue
@@ -411,7 +414,7 @@ func (in jobReader) tools(n *node) {
 	for _, item := range in.entries(n, "tools") {
 		t := ToolMapping{ID: in.text(item.get("id"), "id", ""), Class: in.text(item.get("class"), "class", ""),
 			Handler: in.text(item.get("handler"), "handler", ""), Resources: in.text(item.get("resources"), "resources", ""),
-			Destination: in.text(item.get("environment"), "environment", "")}
+			Destination: in.text(item.get("environment"), "environment", ""), At: item.place()}
 		if t.Destination == "" {
 			t.Destination = in.text(item.get("destination"), "destination", "")
 		}

@@ -65,6 +65,8 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
+func (n *node) place() Place { return Place{n.file, n.line, n.column} }
+
 // isNull tells whether the value is absent or written without a value, which both mean unset.
 func (n *node) isNull() bool { return n == nil || n.kind == nullNode }
 

@@ -86,6 +86,8 @@ type Mapping struct {
 	Ignored bool `json:"ignored,omitempty"`
 	// Takers are the planned processes that take its jobs.
 	Takers []string `json:"takers"`
+
+	at config.Place
 }
 
 // Has tells whether a method holds.
@@ -207,7 +209,11 @@ func methods(c *config.Config, engine Engine, farms, anyHandlers bool) (out []Me
 		where = c.Jobs.Source
 	}
 	if len(declared.Assign) > 0 {
-		return configuredMethods(declared.Assign, where, engine, farms)
+		out, notices, err = configuredMethods(declared.Assign, where, engine, farms)
+		if err != nil {
+			err = mistakes{{declared.At, err.Error()}}
+		}
+		return out, notices, err
 	}
 	add := func(name, why string) { out = append(out, Method{Name: name, Why: why}) }
 	allInOne := !anyHandlers && !declared.Declared

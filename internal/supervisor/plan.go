@@ -81,15 +81,31 @@ func NewPlan(c *config.Config, engine Engine) (*Plan, error) {
 		return plan, nil
 	}
 	// What cannot be planned is a mistake in the files, like any other.
-	file := c.Path
-	if c.Jobs.Source != "" && c.Jobs.Source != "inline" {
-		file = c.Jobs.Source
-	}
 	invalid := &config.InvalidError{}
-	for line := range strings.Lines(err.Error()) {
-		invalid.Problems = append(invalid.Problems, config.Problem{Severity: config.Error, File: file, Message: strings.TrimSuffix(line, "\n")})
+	var several mistakes
+	if !errors.As(err, &several) {
+		several = mistakes{{at: config.Place{File: c.Path}, message: err.Error()}}
+	}
+	for _, m := range several {
+		invalid.Problems = append(invalid.Problems, config.Problem{Severity: config.Error, File: m.at.File, Line: m.at.Line, Column: m.at.Column, Message: m.message})
 	}
 	return plan, invalid
+}
+
+// mistakes are what a plan is refused for, each with its place.
+type mistakes []mistake
+
+type mistake struct {
+	at      config.Place
+	message string
+}
+
+func (m mistakes) Error() string {
+	var lines []string
+	for _, one := range m {
+		lines = append(lines, one.message)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func newPlan(c *config.Config, engine Engine) (*Plan, error) {
@@ -349,7 +365,7 @@ func (p *Plan) assign(c *config.Config) {
 		h.Default = config.DefaultHandlerTag
 	}
 	h.DefaultIsID = h.ids[h.Default]
-	h.Unmapped = h.takers("", false)
+	h.Unmapped = append([]string{}, h.takers("", false)...)
 	if h.AllInOne && h.Locks() {
 		h.Unmapped = append([]string{Creator}, h.Unmapped...)
 	}
@@ -357,8 +373,8 @@ func (p *Plan) assign(c *config.Config) {
 		if t.Handler == "" {
 			continue
 		}
-		m := Mapping{Tool: t.ID, Class: t.Class, Target: t.Handler, IsID: h.ids[t.Handler], Ignored: h.ignoresMappings(h.ids[t.Handler])}
-		m.Takers = h.takers(m.Target, m.IsID)
+		m := Mapping{Tool: t.ID, Class: t.Class, Target: t.Handler, IsID: h.ids[t.Handler], Ignored: h.ignoresMappings(h.ids[t.Handler]), at: t.At}
+		m.Takers = append([]string{}, h.takers(m.Target, m.IsID)...)
 		p.Handling.Mappings = append(p.Handling.Mappings, m)
 	}
 }
@@ -370,12 +386,9 @@ func (p *Plan) check(c *config.Config) error {
 	// More handlers can come at any time where handlers find jobs by their tags. A configuration that lists handlers and
 	// names no such method is taken to be complete, so that its default has to be somebody's.
 	dynamic := h.Locks() && (h.Methods[0].Configured || len(c.Jobs.Handling.Handlers) == 0)
-	var errs []error
-	refuse := func(format string, args ...any) {
-		err := fmt.Errorf(format, args...)
-		if !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
-			errs = append(errs, err)
-		}
+	var found mistakes
+	refuse := func(at config.Place, format string, args ...any) {
+		found = append(found, mistake{at, fmt.Sprintf(format, args...)})
 	}
 	anyone := slices.ContainsFunc(p.Processes, func(p Planned) bool { return p.HandleJobs })
 	targeted := map[string]bool{h.Default: true}
@@ -391,13 +404,13 @@ func (p *Plan) check(c *config.Config) error {
 		_, planned := p.Process(m.Target)
 		switch place := placeOf(c, m.Target); {
 		case planned:
-			refuse("%s is mapped to the handler %s, which runs no job code: it is a web worker, and there are handlers", what, m.Target)
+			refuse(m.at, "%s is mapped to the handler %s, which runs no job code: it is a web worker, and there are handlers", what, m.Target)
 		case place != "":
-			refuse("%s is mapped to the handler %s, which nothing starts: it is %s", what, m.Target, place)
+			refuse(m.at, "%s is mapped to the handler %s, which nothing starts: it is %s", what, m.Target, place)
 		case h.Locks():
 			warn("%s is mapped to the handler %s, which no process that is started here is or has as a tag; its jobs will wait for a handler that attaches to job-handlers.%s", what, m.Target, m.Target)
 		default:
-			refuse("%s is mapped to the handler %s, which no handler is or has as a tag, so its jobs would never run; declare <handler id=\"…\" tags=\"%s\"/>", what, m.Target, m.Target)
+			refuse(m.at, "%s is mapped to the handler %s, which no handler is or has as a tag, so its jobs would never run; declare <handler id=\"…\" tags=\"%s\"/>", what, m.Target, m.Target)
 		}
 	}
 	if len(h.Unmapped) == 0 {
@@ -407,13 +420,13 @@ func (p *Plan) check(c *config.Config) error {
 		}
 		switch place := placeOf(c, h.Default); {
 		case place != "":
-			refuse("the default handler %s is one that nothing starts: it is %s", h.Default, place)
+			refuse(c.Jobs.Handling.At, "the default handler %s is one that nothing starts: it is %s", h.Default, place)
 		case !dynamic:
 			said := "no default is set, and " + name + ", which untagged handlers have, is nobody's"
 			if c.Jobs.Handling.Default != "" {
 				said = "the default is " + name + ", which no handler is or has as a tag"
 			}
-			refuse("jobs of tools that are not mapped would never run: %s; declare a handler for it%s", said, elseAttach(h))
+			refuse(c.Jobs.Handling.At, "jobs of tools that are not mapped would never run: %s; declare a handler for it%s", said, elseAttach(h))
 		case !anyone:
 			warn("no process handles jobs: the job configuration has a handlers section, so web workers run no jobs, and there are no handlers; jobs will wait until a handler starts")
 		default:
@@ -438,7 +451,10 @@ func (p *Plan) check(c *config.Config) error {
 			warn("mem-self ignores that the tool %s%s is mapped to %s", m.Tool, m.Class, m.Target)
 		}
 	}
-	return errors.Join(errs...)
+	if len(found) > 0 {
+		return found
+	}
+	return nil
 }
 
 func (p *Plan) count(kind Kind) int {
