@@ -206,6 +206,14 @@ func (s *Instance) inSetting(value any) any {
 	return value
 }
 
+// Command is another process of the same program with the same environment and working folder, such as a job handler
+// that somebody starts by hand. It is killed at the end of the test at the latest.
+func (s *Instance) Command(args ...string) *exec.Cmd {
+	cmd := exec.Command(s.binary, args...)
+	cmd.Dir, cmd.Env = Root(s.t), s.env
+	return cmd
+}
+
 // Start runs the server and waits until it answers; after Stop or Kill it is the same server again.
 func (s *Instance) Start() {
 	s.t.Helper()
