@@ -22,6 +22,9 @@ func (r *Router) python(d config.Destination) (rule, error) {
 	if module == "" {
 		module = text(r.cfg.DynamicParams["rules_module"])
 	}
+	if function == "map_tool_to_destination" && module == "tpv.rules" {
+		return r.tpvRouter(d)
+	}
 	what := "the function " + function
 	if function == "" {
 		what = "a function named after the tool"

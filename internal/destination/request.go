@@ -50,6 +50,8 @@ type User struct {
 	Email    string
 	Username string
 	Roles    []string // names of all roles, those of groups included, in the order of Galaxy's all_roles
+	// Preferences are what the user has set beside the usual, for rules that look at them.
+	Preferences map[string]string
 }
 
 // Job is the job's row.

@@ -26,7 +26,7 @@ type Options struct {
 	Intn func(n int) int
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
-	// FileInfo and config values that rules may look at.
+	// Config are the options of galaxy.yml that rules may look at, as app.config.NAME.
 	Config map[string]any
 	// Warn takes what a rule writes into its log; nil drops it.
 	Warn func(message string)
@@ -34,11 +34,23 @@ type Options struct {
 
 // Counts counts jobs for the rules that ask.
 type Counts interface {
-	// OfTool counts the queued and running jobs of a tool, of one user unless user is nil. toolID is the tool's id, or
-	// with prefix set what it begins with, so that all versions count.
-	OfTool(ctx context.Context, toolID string, prefix bool, user *int64) (int, error)
-	// AtDestinations counts registered users' jobs at these destinations in these states.
-	AtDestinations(ctx context.Context, destinations, states []string) (int, error)
+	// Count counts the jobs for which everything that is set in the filter holds. An error ends the choice; the question is
+	// asked again later.
+	Count(ctx context.Context, f JobFilter) (int, error)
+}
+
+// JobFilter says which jobs count. What is empty does not narrow.
+type JobFilter struct {
+	// Tool is a tool's id; ToolPrefix is what it begins with (all versions of a tool shed's tool).
+	Tool, ToolPrefix string
+	// UserID and UserEmail are of the jobs' owner; RegisteredOnly leaves out jobs of nobody.
+	UserID         int64
+	UserEmail      string
+	RegisteredOnly bool
+	Destinations   []string
+	States         []string
+	// CreatedIn and UpdatedIn look back from now.
+	CreatedIn, UpdatedIn time.Duration
 }
 
 // Router chooses destinations. It is safe for use by several goroutines.
