@@ -1,65 +1,121 @@
 package wake
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
-// suffix ends the names of the sockets in the run folder.
-const suffix = ".wake"
+// Sockets in the run folder: those of processes that are told of everything, and
+// those of processes that only tell others and wait for answers.
+const (
+	listenSuffix = ".wake"
+	askSuffix    = ".ask"
+)
+
+// patience is how long one listener is waited for before the next is woken.
+const patience = 30 * time.Millisecond
 
 // Bus is this process's end of the wake-ups.
 type Bus struct {
-	dir  string
-	name string
-	log  *slog.Logger
-	conn *net.UnixConn // receives; nil in a process that is never woken
-	send *net.UnixConn
+	dir    string // the run folder's part for this host
+	socket string // the name of this process's socket in it
+	log    *slog.Logger
+	conn   *net.UnixConn
 
 	mu          sync.Mutex
 	subscribers map[string][]chan struct{}
-	remote      func(topic string) // tells other hosts
+	away        map[string]bool // topics for which this process is not to be chosen now
+	named       map[string]bool // topics under which this process stands in the folder
+	asked       map[uint64]chan message
+	next        uint64
+	roles       map[string]func(payload []byte, answer func([]byte))
+	remote      func(message) // tells other hosts
 	done        chan struct{}
+	closing     chan struct{}
+	work        sync.WaitGroup
 }
 
-// Open joins the wake-ups of a run folder under a process name. A process that
-// listens gets a socket there; a name's earlier socket is replaced.
+// message is what the datagrams carry.
+type message struct {
+	// Kind is "wake" (everybody), "one" (who gets it answers), "ask" (of a role),
+	// "yes", "no" or "answer".
+	Kind string
+	// Topic is what the wake-up is about, or the role that is asked.
+	Topic string `json:",omitempty"`
+	// From and ID say where an answer goes.
+	From    string          `json:",omitempty"`
+	ID      uint64          `json:",omitempty"`
+	Payload json.RawMessage `json:",omitempty"`
+}
+
+// maxMessage is the longest datagram, in bytes.
+const maxMessage = 8192
+
+// Open joins the wake-ups of a run folder under a process name, which need not be
+// the only one. Only a process that listens is told of what others wake.
 func Open(dir, name string, listen bool, log *slog.Logger) (*Bus, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the run folder: %w", err)
-	}
-	b := &Bus{dir: dir, name: name, log: log, subscribers: map[string][]chan struct{}{}, done: make(chan struct{})}
-	fd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"}) // unnamed: only sends
+	host, err := hostFolder()
 	if err != nil {
-		return nil, fmt.Errorf("opening a socket for wake-ups: %w", err)
-	}
-	b.send = fd
-	if !listen {
-		close(b.done)
-		return b, nil
-	}
-	path := b.path(name)
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	conn, err := listenShort(path)
-	if err != nil {
-		_ = b.send.Close()
+	b := &Bus{
+		dir: filepath.Join(dir, host), log: log, subscribers: map[string][]chan struct{}{}, away: map[string]bool{}, named: map[string]bool{},
+		asked: map[uint64]chan message{}, roles: map[string]func([]byte, func([]byte)){}, done: make(chan struct{}), closing: make(chan struct{}),
+		next: rand.Uint64N(1 << 32),
+	}
+	for _, d := range []string{b.dir, b.topicFolder("")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("making the run folder: %w", err)
+		}
+	}
+	suffix := askSuffix
+	if listen {
+		suffix = listenSuffix
+	}
+	b.socket = fmt.Sprintf("%s.%08x%s", fileName(name, 40), rand.Uint32(), suffix)
+	if b.conn, err = listenShort(filepath.Join(b.dir, b.socket)); err != nil {
 		return nil, fmt.Errorf("opening the socket for wake-ups: %w", err)
 	}
-	b.conn = conn
 	go b.receive()
 	return b, nil
 }
 
-func (b *Bus) path(name string) string { return filepath.Join(b.dir, filepath.Base(name)+suffix) }
+// hostFolder names the part of the run folder that belongs to this host since it
+// was started: the folder may be on a file system that several share.
+func hostFolder() (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("asking for this host's name: %w", err)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return fileName(host, 40), nil
+	}
+	return fileName(host, 40) + "-" + string(boot[:min(8, len(boot))]), nil
+}
+
+// fileName makes a name of at most n bytes that is safe in a path.
+func fileName(s string, n int) string {
+	safe := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.' {
+			return r
+		}
+		return '_'
+	}, s)
+	return strings.TrimLeft(safe[:min(n, len(safe))], ".")
+}
 
 // Subscribe gives a channel that gets a value after each wake-up for the topic;
 // wake-ups that nobody took yet are merged into one.
@@ -73,72 +129,312 @@ func (b *Bus) Subscribe(topic string) <-chan struct{} {
 // value; several topics may share it.
 func (b *Bus) SubscribeTo(topic string, ch chan struct{}) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.subscribers[topic] = append(b.subscribers[topic], ch)
-	b.mu.Unlock()
+	b.show(topic)
 }
 
-// WakeOne is Wake for what one listener is enough for, such as a new job: this
-// process if it listens, else one of this host, else one of each other host.
-func (b *Bus) WakeOne(topic string) { b.Wake(topic) }
-
-// Wake sends a wake-up for a topic to every process, this one included. It
-// never blocks and never fails: a lost wake-up costs only time.
-func (b *Bus) Wake(topic string) {
-	b.deliver(topic)
-	names, err := filepath.Glob(filepath.Join(b.dir, "*"+suffix))
-	if err != nil {
-		return
-	}
-	own := b.path(b.name)
-	for _, path := range names {
-		if path != own || b.conn == nil {
-			b.sendTo(path, topic)
+// SetIdle says whether this process may be chosen by WakeOne for its topics. One
+// that has no room says no; when it says yes again it has to look for itself
+// after that, since what came meanwhile went to others.
+func (b *Bus) SetIdle(topics []string, idle bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, topic := range topics {
+		if b.away[topic] == idle {
+			b.away[topic] = !idle
+			b.show(topic)
 		}
 	}
+}
+
+// topicFolder is where those stand who listen to a topic and are idle.
+func (b *Bus) topicFolder(topic string) string {
+	if topic == "" {
+		return filepath.Join(b.dir, "topics")
+	}
+	return filepath.Join(b.dir, "topics", topicName(topic))
+}
+
+// topicName makes a file name of a topic; different topics may share one only by
+// chance of a hash, and then a hint goes to the wrong one, who says no.
+func topicName(topic string) string {
+	sum := uint64(14695981039346656037) // FNV-1a
+	for i := range len(topic) {
+		sum = (sum ^ uint64(topic[i])) * 1099511628211
+	}
+	return fmt.Sprintf("%s.%016x", fileName(topic, 60), sum)
+}
+
+// show makes the folder say whether this process is idle for a topic. Topics of
+// which everybody is told need no folder.
+func (b *Bus) show(topic string) {
+	if !strings.HasSuffix(b.socket, listenSuffix) || !chosen(topic) {
+		return
+	}
+	want := len(b.subscribers[topic]) > 0 && !b.away[topic]
+	if want == b.named[topic] {
+		return
+	}
+	dir := b.topicFolder(topic)
+	link := filepath.Join(dir, b.socket)
+	var err error
+	if want {
+		if err = os.Symlink(filepath.Join("..", "..", b.socket), link); errors.Is(err, os.ErrNotExist) {
+			if err = os.Mkdir(dir, 0o700); err == nil || errors.Is(err, os.ErrExist) {
+				err = os.Symlink(filepath.Join("..", "..", b.socket), link)
+			}
+		}
+	} else {
+		err = os.Remove(link)
+	}
+	if err != nil {
+		b.log.Warn("this process cannot say in the run folder whether it is idle", "error", err)
+		return
+	}
+	b.named[topic] = want
+}
+
+// Wake sends a wake-up for a topic to every process that listens, on every host,
+// this one included. It never blocks for long and never fails: a lost wake-up
+// costs only time.
+func (b *Bus) Wake(topic string) {
+	b.wakeHost(topic)
+	b.tellOthers(message{Kind: "wake", Topic: topic})
+}
+
+// wakeHost is Wake on this host.
+func (b *Bus) wakeHost(topic string) {
+	b.deliver(topic)
+	names := b.listeners(b.dir)
+	if chosen(topic) { // who is not idle need not know
+		names = b.listeners(b.topicFolder(topic))
+	}
+	for _, name := range names {
+		if name != b.socket {
+			b.sendTo(name, message{Kind: "wake", Topic: topic})
+		}
+	}
+}
+
+func (b *Bus) tellOthers(m message) {
 	b.mu.Lock()
 	remote := b.remote
 	b.mu.Unlock()
 	if remote != nil {
-		remote(topic)
+		remote(m)
 	}
 }
 
-// sendTo drops a datagram into a socket, without waiting for room in it.
-func (b *Bus) sendTo(path, topic string) {
-	raw, err := b.send.SyscallConn()
-	if err != nil {
+// WakeOne is Wake for what one listener is enough for, such as a new job: this
+// process if it is idle, else an idle one of this host, else one of each other
+// host. Who does not answer in a moment is busy, stopped or dead: the next one is
+// woken then.
+func (b *Bus) WakeOne(topic string) {
+	if b.takes(topic) {
+		b.deliver(topic)
 		return
 	}
-	_ = raw.Write(func(fd uintptr) bool {
-		addr, cleanup := shortAddr(path)
-		defer cleanup()
-		err := syscall.Sendto(int(fd), []byte(topic), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, &syscall.SockaddrUnix{Name: addr})
-		if errors.Is(err, syscall.ECONNREFUSED) { // its owner died without removing it
-			b.log.Debug("a process that listened for wake-ups is gone", "socket", path)
+	names := b.listeners(b.topicFolder(topic))
+	if len(names) == 0 {
+		b.tellOthers(message{Kind: "one", Topic: topic})
+		return
+	}
+	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	id, answers := b.expect()
+	if !b.start(func() { b.wakeFirst(topic, names, id, answers) }) {
+		b.forget(id)
+	}
+}
+
+// takes tells whether this process can be chosen for a topic.
+func (b *Bus) takes(topic string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.subscribers[topic]) > 0 && !b.away[topic]
+}
+
+// wakeFirst wakes one listener after the other until one says that it is awake.
+func (b *Bus) wakeFirst(topic string, names []string, id uint64, answers <-chan message) {
+	defer b.forget(id)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for _, name := range names {
+		if !b.sendTo(name, message{Kind: "one", Topic: topic, From: b.socket, ID: id}) {
+			continue
 		}
-		return true
+		timer.Reset(patience)
+		select {
+		case m := <-answers:
+			if m.Kind == "yes" {
+				return
+			}
+		case <-timer.C:
+		case <-b.closing:
+			return
+		}
+	}
+	b.tellOthers(message{Kind: "one", Topic: topic})
+}
+
+// start runs f in a goroutine that Close waits for; not after Close.
+func (b *Bus) start(f func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case <-b.closing:
+		return false
+	default:
+	}
+	b.work.Go(f)
+	return true
+}
+
+// expect prepares for an answer.
+func (b *Bus) expect() (uint64, <-chan message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.next++
+	ch := make(chan message, 4)
+	b.asked[b.next] = ch
+	return b.next, ch
+}
+
+func (b *Bus) forget(id uint64) {
+	b.mu.Lock()
+	delete(b.asked, id)
+	b.mu.Unlock()
+}
+
+// listeners lists the sockets of those who listen.
+func (b *Bus) listeners(dir string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // nobody ever listened to that topic
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), listenSuffix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// sendTo drops a datagram into a process's socket, without waiting for room in
+// it, and tells whether it lies there. What a dead process left is removed.
+func (b *Bus) sendTo(name string, m message) bool {
+	text, err := json.Marshal(m)
+	if err != nil || len(text) > maxMessage {
+		b.log.Error("a wake-up cannot be sent", "topic", m.Topic, "bytes", len(text), "error", err)
+		return false
+	}
+	raw, err := b.conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	path := filepath.Join(b.dir, name)
+	addr, cleanup := shortAddr(path)
+	defer cleanup()
+	_ = raw.Control(func(fd uintptr) {
+		err = syscall.Sendto(int(fd), text, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, &syscall.SockaddrUnix{Name: addr})
 	})
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
+		b.log.Debug("a process that listened for wake-ups is gone", "socket", path)
+		b.removeSocket(name)
+	}
+	return err == nil
+}
+
+// removeSocket removes a socket and what points to it.
+func (b *Bus) removeSocket(name string) {
+	links, err := filepath.Glob(filepath.Join(b.topicFolder(""), "*", name))
+	if err == nil {
+		for _, path := range append(links, filepath.Join(b.dir, name)) {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				b.log.Warn("removing a dead socket failed", "error", err)
+			}
+		}
+	}
 }
 
 func (b *Bus) receive() {
 	defer close(b.done)
-	buf := make([]byte, 256)
+	buf := make([]byte, maxMessage)
 	for {
 		n, _, err := b.conn.ReadFromUnix(buf)
 		if err != nil {
 			return // closed
 		}
-		b.deliver(string(buf[:n]))
+		var m message
+		if err := json.Unmarshal(buf[:n], &m); err != nil {
+			b.log.Warn("a datagram that is no wake-up came in", "error", err)
+			continue
+		}
+		b.handle(m)
 	}
 }
 
-// Deliver passes on a wake-up that came from another host.
-func (b *Bus) Deliver(topic string) { b.deliver(topic) }
+func (b *Bus) handle(m message) {
+	from := filepath.Base(m.From) // an answer goes to a socket of this folder only
+	switch m.Kind {
+	case "wake":
+		b.deliver(m.Topic)
+	case "one":
+		answer := "no"
+		if b.takes(m.Topic) {
+			b.deliver(m.Topic)
+			answer = "yes"
+		}
+		b.sendTo(from, message{Kind: answer, ID: m.ID})
+	case "ask":
+		b.mu.Lock()
+		serve := b.roles[m.Topic]
+		b.mu.Unlock()
+		if serve != nil {
+			serve(m.Payload, func(payload []byte) { b.sendTo(from, message{Kind: "answer", ID: m.ID, Payload: payload}) })
+		}
+	case "yes", "no", "answer":
+		b.mu.Lock()
+		ch := b.asked[m.ID]
+		b.mu.Unlock()
+		if ch != nil {
+			select {
+			case ch <- m:
+			default:
+			}
+		}
+	}
+}
 
+// fromElsewhere passes on what came from another host.
+func (b *Bus) fromElsewhere(m message) {
+	switch m.Kind {
+	case "wake":
+		b.wakeHost(m.Topic)
+	case "one":
+		// Not WakeOne: this must not travel on.
+		if b.takes(m.Topic) {
+			b.deliver(m.Topic)
+			return
+		}
+		names := b.listeners(b.topicFolder(m.Topic))
+		rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		for _, name := range names[:min(2, len(names))] {
+			b.sendTo(name, message{Kind: "wake", Topic: m.Topic})
+		}
+	}
+}
+
+// deliver wakes the subscribers of a topic, or of every topic if it is "".
 func (b *Bus) deliver(topic string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, ch := range b.subscribers[topic] {
+	channels := b.subscribers[topic]
+	if topic == "" {
+		channels = slices.Concat(slices.Collect(maps.Values(b.subscribers))...)
+	}
+	for _, ch := range channels {
 		select {
 		case ch <- struct{}{}:
 		default:
@@ -148,10 +444,18 @@ func (b *Bus) deliver(topic string) {
 
 // Close leaves the wake-ups.
 func (b *Bus) Close() error {
-	err := b.send.Close()
-	if b.conn != nil {
-		err = errors.Join(err, os.Remove(b.path(b.name)), b.conn.Close())
+	b.mu.Lock()
+	select {
+	case <-b.closing:
+		b.mu.Unlock()
+		return nil
+	default:
 	}
+	close(b.closing)
+	b.mu.Unlock()
+	b.work.Wait()
+	b.removeSocket(b.socket)
+	err := b.conn.Close()
 	<-b.done
 	return err
 }
