@@ -48,7 +48,9 @@ func checkConfig(args []string) error {
 	cfg, problems, err := load(*path)
 	var plan *supervisor.Plan
 	if err == nil {
-		plan, err = supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database))
+		if plan, err = supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database)); plan != nil {
+			plan.Warnings = append(plan.Warnings, unserved(cfg.Jobs)...)
+		}
 	}
 	if *asJSON {
 		return errors.Join(printCheck(os.Stdout, problems, plan, err), err)

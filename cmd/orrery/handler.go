@@ -71,8 +71,8 @@ const localLoad = "galaxy.jobs.runners.local:LocalJobRunner"
 func (p *process) runners() (map[string]jobhandler.Runner, error) {
 	runners := map[string]jobhandler.Runner{}
 	for _, r := range p.cfg.Jobs.Runners {
-		if r.ID == "dynamic" || !hasRunner(p.cfg.Jobs, p.flags.serverName, r.ID) {
-			continue
+		if r.ID == "dynamic" || !hasRunner(p.cfg.Jobs, p.flags.serverName, r.ID) || !served(r) {
+			continue // orrery run and config check warn of runners that are not served
 		}
 		opened, err := p.openRunner(r)
 		if err != nil {
@@ -84,6 +84,34 @@ func (p *process) runners() (map[string]jobhandler.Runner, error) {
 		return nil, fmt.Errorf("the handler %s has no runner that this server knows", p.flags.serverName)
 	}
 	return runners, nil
+}
+
+// served tells whether this server has a runner like that.
+func served(r config.Runner) bool {
+	module, class, _ := strings.Cut(r.Load, ":")
+	return r.Load == localLoad || module == "galaxy.jobs.runners.local" && class == "" || slurm.Loads(r.Load)
+}
+
+// unserved are warnings of runners that the job configuration names and this
+// server does not have.
+func unserved(jobs *config.JobConfig) (warnings []string) {
+	for _, r := range jobs.Runners {
+		if served(r) {
+			continue
+		}
+		var used []string
+		for _, d := range jobs.Destinations {
+			if d.Runner == r.ID {
+				used = append(used, d.ID)
+			}
+		}
+		text := fmt.Sprintf("the runner %s (%s) is none that this server has; there are %s and those of Slurm", r.ID, r.Load, localLoad)
+		if len(used) > 0 {
+			text += "; jobs sent to " + strings.Join(used, ", ") + " will wait"
+		}
+		warnings = append(warnings, text)
+	}
+	return warnings
 }
 
 func (p *process) openRunner(r config.Runner) (runner.Runner, error) {
@@ -119,7 +147,7 @@ func (p *process) handler(ctx context.Context, member *pool.Member, runners map[
 		return nil, err
 	}
 	limits, err := pool.OpenLimits(ctx, p.db, pool.LimitOptions{
-		Limits: jobs.Limits, ServerName: p.flags.serverName, Bus: p.bus, Log: p.log.Logger,
+		Limits: jobs.Limits, ServerName: p.flags.serverName, Bus: p.bus, Log: p.log.Logger, Cached: p.cfg.CacheUserJobCount,
 		TagsOf: func(id string) []string {
 			for _, d := range jobs.Destinations {
 				if d.ID == id {
