@@ -53,7 +53,8 @@ const poolUsage = `Usage: orrery pool [-c galaxy.yml] [--json] COMMAND
   orrery pool drain HANDLER...        finish what it has, take nothing new
   orrery pool undrain HANDLER...      take new jobs again
   orrery pool reassign (--from NAME|TAG | --job ID | --tool ID)... --to NAME|TAG
-                                      send unfinished jobs elsewhere
+                                      send elsewhere the unfinished jobs for which
+                                      all that is given holds
   orrery pool remove HANDLER...       forget a handler that is lost; its jobs go
                                       back to the pools they came from
 
@@ -174,8 +175,8 @@ func (c *poolCommand) open(ctx context.Context, run func(context.Context) error)
 	options.MaxConns = 2
 	if options.Engine == store.SQLite {
 		// Opening it would make it.
-		if _, err := os.Stat(options.Path); err != nil {
-			return fmt.Errorf("there is no database yet: %w; it is made when the server is started", err)
+		if _, err := os.Stat(options.Path); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("there is no database %s yet; starting the server makes it (is galaxy.yml the right one? -c names another)", options.Path)
 		}
 	}
 	if c.db, err = store.Open(ctx, options); err != nil {
@@ -239,9 +240,8 @@ func (c *poolCommand) list(ctx context.Context) error {
 	return err
 }
 
-// targets are the values of job.handler that the configuration sends jobs to,
-// with what is sent there. A configuration that does not hold together is no
-// reason not to show the handlers.
+// targets are targetsOf the configuration's plan. A configuration that does not
+// hold together is no reason not to show the handlers.
 func (c *poolCommand) targets(ctx context.Context) (targets []string, tools map[string][]string, err error) {
 	engine, err := engineOf(ctx, c.db)
 	if err != nil {
@@ -252,6 +252,13 @@ func (c *poolCommand) targets(ctx context.Context) (targets []string, tools map[
 		fmt.Fprintf(os.Stderr, "orrery pool: what the configuration says of handlers is left out: %v\n", err)
 		return nil, nil, nil
 	}
+	targets, tools = targetsOf(&plan.Handling)
+	return targets, tools, nil
+}
+
+// targetsOf gives the values of job.handler that jobs are sent to, and for each
+// what is sent there.
+func targetsOf(h *supervisor.Handling) (targets []string, tools map[string][]string) {
 	tools = map[string][]string{}
 	add := func(target, what string) {
 		if !slices.Contains(targets, target) {
@@ -259,21 +266,19 @@ func (c *poolCommand) targets(ctx context.Context) (targets []string, tools map[
 		}
 		tools[target] = append(tools[target], what)
 	}
-	h := &plan.Handling
 	if !h.SelfAssigns() && h.Default != "" {
 		add(h.Default, "all tools that are not mapped")
 	}
 	for _, m := range h.Mappings {
-		if m.Ignored {
-			continue
+		switch {
+		case m.Ignored:
+		case m.Tool != "":
+			add(m.Target, m.Tool)
+		default:
+			add(m.Target, "the class "+m.Class)
 		}
-		what := m.Tool
-		if what == "" {
-			what = "the class " + m.Class
-		}
-		add(m.Target, what)
 	}
-	return targets, tools, nil
+	return targets, tools
 }
 
 // printPool writes the handlers, and what nobody serves.
@@ -389,7 +394,7 @@ func (c *poolCommand) each(do func(name string) (said string, err error)) error 
 
 func (c *poolCommand) drain(ctx context.Context) error {
 	return c.each(func(name string) (string, error) {
-		return name + " is drained: it finishes what it has and takes nothing new, also after a restart", pool.Drain(ctx, c.db, name)
+		return name + " is drained: it finishes what it has and takes nothing new, also after a restart", pool.Drain(ctx, c.db, c.bus, name)
 	})
 }
 

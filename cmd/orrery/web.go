@@ -19,6 +19,7 @@ import (
 	"orrery/internal/history"
 	"orrery/internal/job"
 	"orrery/internal/listen"
+	"orrery/internal/pool"
 	"orrery/internal/store"
 	"orrery/internal/supervisor"
 	"orrery/internal/upload"
@@ -168,6 +169,7 @@ func (p *process) site(ctx context.Context) (*web.Site, error) {
 		Service:   &upload.Service{Jobs: p.jobs, Tus: tus, AllowPaths: cfg.AllowPathPaste, MaxBytes: cfg.MaximumUploadFileSize, Allowlist: cfg.FetchURLAllowlist},
 		Datatypes: p.types,
 	}
+	targets, _ := targetsOf(&p.plan.Handling)
 	catalogue := &api.Catalogue{Configuration: answers, Datatypes: p.types, Builds: p.builds, Toolbox: p.toolbox}
 	for _, resource := range []interface{ Register(*api.Router) }{
 		sessions, users, api.NewRoles(p.users),
@@ -178,6 +180,7 @@ func (p *process) site(ctx context.Context) (*web.Site, error) {
 		&api.Tools{Toolbox: p.toolbox, Jobs: p.jobs, Datatypes: p.types, Uploads: uploads},
 		uploads,
 		&api.Jobs{Service: p.jobs, Lock: p.locked},
+		&api.Pool{Operator: &pool.Operator{DB: p.db, Bus: p.bus, IDs: p.ids, Targets: targets}},
 	} {
 		resource.Register(rt)
 	}

@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 		"objectstore"},
 
 	// HTTP.
-	"api": {"galaxy", "store", "access", "user", "dataset", "history", "job", "jobdir", "upload", "tool", "datatype",
+	"api": {"galaxy", "store", "access", "user", "dataset", "history", "job", "jobdir", "pool", "upload", "tool", "datatype",
 		"objectstore"},
 	"web/client": {},
 	"web":        {"galaxy", "access", "user", "api", "listen", "web/client"},

@@ -25,6 +25,9 @@ type LimitOptions struct {
 	// TagsOf gives the tags of a destination of the configuration: jobs that ran
 	// before a limit was set count too. Nil when destinations have no tags.
 	TagsOf func(destinationID string) []string
+	// Cached says that cache_user_job_count is set: counting is exact here and needs
+	// no cache, and the log says so.
+	Cached bool
 	// Bus wakes those who serve jobs that are let go; nil wakes nobody.
 	Bus *wake.Bus
 	Log *slog.Logger
@@ -75,6 +78,9 @@ func OpenLimits(ctx context.Context, db *store.DB, opts LimitOptions) (*Limits, 
 	}
 	if opts.TagsOf == nil {
 		opts.TagsOf = func(string) []string { return nil }
+	}
+	if opts.Cached {
+		opts.Log.Info("cache_user_job_count has no effect: jobs are counted exactly, and without looking at all of them")
 	}
 	l := &Limits{db: db, opts: opts, ended: make(chan struct{}, 1), done: make(chan struct{})}
 	c := opts.Limits

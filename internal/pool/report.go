@@ -7,6 +7,7 @@ import (
 
 	"orrery/internal/galaxy"
 	"orrery/internal/store"
+	"orrery/internal/wake"
 )
 
 // Report is what `orrery pool --json` prints and GET /api/orrery/pool answers.
@@ -137,3 +138,44 @@ func ReportJobs(ctx context.Context, db *store.DB, ids *galaxy.IDCodec, handler 
 
 // UnfinishedStates are the states in which Jobs finds jobs.
 var UnfinishedStates = []galaxy.JobState{galaxy.JobNew, galaxy.JobQueued, galaxy.JobRunning, galaxy.JobDeleting, galaxy.JobStopping}
+
+// Operator is what administrators do with handlers, for the API.
+type Operator struct {
+	DB  *store.DB
+	Bus *wake.Bus
+	IDs *galaxy.IDCodec
+	// Targets are the values of job.handler that the configuration sends jobs to.
+	Targets []string
+}
+
+// Overview is the package's Overview with the operator's targets.
+func (o *Operator) Overview(ctx context.Context) (Report, error) {
+	return Overview(ctx, o.DB, o.Targets)
+}
+
+// Jobs lists unfinished jobs, of a handler or tag and in a state unless those are
+// "". A state in which no unfinished job is, is an error of kind galaxy.Invalid.
+func (o *Operator) Jobs(ctx context.Context, handler, state string) ([]JobReport, error) {
+	if state != "" && !slices.Contains(UnfinishedStates, galaxy.JobState(state)) {
+		return nil, galaxy.Errorf(galaxy.Invalid, "state is one of %v, not %q", UnfinishedStates, state)
+	}
+	return ReportJobs(ctx, o.DB, o.IDs, handler, galaxy.JobState(state))
+}
+
+// Drain is the package's Drain.
+func (o *Operator) Drain(ctx context.Context, name string) error { return Drain(ctx, o.DB, name) }
+
+// Undrain is the package's Undrain.
+func (o *Operator) Undrain(ctx context.Context, name string) error {
+	return Undrain(ctx, o.DB, o.Bus, name)
+}
+
+// Remove is the package's Remove.
+func (o *Operator) Remove(ctx context.Context, name string) (returned int, err error) {
+	return Remove(ctx, o.DB, o.Bus, name)
+}
+
+// Reassign is the package's Reassign.
+func (o *Operator) Reassign(ctx context.Context, s Selection, to string) (moved int, err error) {
+	return Reassign(ctx, o.DB, o.Bus, s, to)
+}
