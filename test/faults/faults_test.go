@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"orrery/internal/testenv"
 )
 
 // size is how large a run is.
@@ -108,9 +106,8 @@ func story(t *testing.T, engine string, sz size, seed uint64) {
 	s.check(t, f, jobs, p.jobs)
 	f.stopAll()
 	s.checkEmpty(t)
+	t.Logf("the faults of FAULTS_SEED=%d:\n%s", seed, strings.Join(f.history(), "\n"))
 	if t.Failed() {
-		t.Logf("the faults of FAULTS_SEED=%d:\n%s", seed, strings.Join(f.history(), "\n"))
 		f.tell()
 	}
-	_ = testenv.AdminKey
 }

@@ -3,15 +3,11 @@ package faults
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -279,7 +275,7 @@ func (f *fleet) trouble(ctx context.Context, p *plan) {
 			return
 		case <-time.After(fault.after):
 		}
-		f.strike(ctx, fault)
+		f.strike(fault)
 	}
 }
 
@@ -296,7 +292,7 @@ func (f *fleet) hadEach() bool {
 	return len(f.had) == len(f.wantKind)
 }
 
-func (f *fleet) strike(ctx context.Context, fault fault) {
+func (f *fleet) strike(fault fault) {
 	lasts := time.Duration(fault.length * float64(f.size.lease) * float64(time.Second))
 	anyone := func(*handler) bool { return true }
 	switch fault.kind {
@@ -355,14 +351,14 @@ func (f *fleet) strike(ctx context.Context, fault fault) {
 		case pause, blink:
 			f.tellf("%s is paused for %v", h.name, lasts)
 			h.signal(syscall.SIGSTOP)
-			waitFor(ctx, lasts)
+			time.Sleep(lasts) // also when no more faults are to begin
 			h.signal(syscall.SIGCONT)
 			f.tellf("%s goes on", h.name)
 			f.revive(h)
 		case cut:
 			f.tellf("%s is cut off for %v", h.name, lasts)
 			h.proxy.Cut()
-			waitFor(ctx, lasts)
+			time.Sleep(lasts) // also when no more faults are to begin
 			h.proxy.Heal()
 			f.tellf("%s is in contact again", h.name)
 			f.revive(h)
@@ -401,13 +397,6 @@ func (f *fleet) moveByHand(fault fault) {
 	n, _ := result.RowsAffected()
 	f.tellf("%d jobs of %s are moved to the pool by hand", n, name)
 	f.mark(move)
-}
-
-func waitFor(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // mend ends all trouble.
@@ -502,10 +491,3 @@ func (f *fleet) panics() []string {
 	}
 	return found
 }
-
-var (
-	_ = errors.New
-	_ = net.Dial
-	_ = exec.Command
-	_ = strconv.Itoa
-)

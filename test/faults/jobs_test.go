@@ -172,6 +172,7 @@ type submission struct {
 func (s *site) submit(ctx context.Context, t *testing.T, people []person, jobs []wanted) []submission {
 	const lanes = 4
 	made := make([]submission, len(jobs))
+	began := time.Now()
 	var all sync.WaitGroup
 	for lane := range lanes {
 		all.Go(func() {
@@ -179,6 +180,7 @@ func (s *site) submit(ctx context.Context, t *testing.T, people []person, jobs [
 				if w.user%lanes != lane || ctx.Err() != nil {
 					continue
 				}
+				time.Sleep(time.Until(began.Add(w.at)))
 				inputs := map[string]any{"number": w.number, "seconds": fmt.Sprintf("%.3f", w.seconds)}
 				if w.parent >= 0 {
 					inputs["before"] = map[string]any{"src": "hda", "id": made[w.parent].output}

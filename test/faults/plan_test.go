@@ -36,6 +36,8 @@ type wanted struct {
 	number, user int
 	// seconds is how long it sleeps.
 	seconds float64
+	// at is when it is submitted, from the beginning.
+	at time.Duration
 	// parent is the number of the job whose output it reads, or -1.
 	parent int
 }
@@ -63,11 +65,13 @@ func kindsOn(engine string) []kind {
 func newPlan(seed uint64, sz size, engine string) *plan {
 	chance := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // it is to be repeatable
 	p := &plan{}
+	// While each kind of fault has its turn, there are jobs to suffer from it.
+	turns := time.Duration(len(kindsOn(engine))) * (sz.calm + sz.chance/2)
 	last := map[int]int{} // the latest job of each user
 	for n := range sz.jobs {
-		w := wanted{number: n, user: n % sz.users, parent: -1}
+		w := wanted{number: n, user: n % sz.users, parent: -1, at: time.Duration(n) * turns / time.Duration(sz.jobs)}
 		switch share := chance.Float64(); {
-		case share < 0.01: // outlives its handler for sure
+		case n == 0 || share < 0.01: // outlives its handler for sure
 			w.seconds = float64(sz.lease) * (1 + chance.Float64())
 		case share < 0.2:
 			w.seconds = chance.Float64()
