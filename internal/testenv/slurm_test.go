@@ -5,20 +5,24 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestSlurmRunsAJob(t *testing.T) {
-	start := time.Now()
 	cluster := Slurm(t)
-	t.Logf("it starts in %v", time.Since(start))
 	output := filepath.Join(t.TempDir(), "output")
 	cluster.Run("sbatch", "--output="+output, "--cpus-per-task=3", "--wrap=echo $SLURM_CPUS_ON_NODE")
 	Poll(t, "the job's output", Patience, func() bool {
 		text, err := os.ReadFile(output)
 		return err == nil && string(text) == "3\n"
 	})
-	t.Logf("the first job is done after %v", time.Since(start))
+}
+
+func TestSlurmKeepsAccountsIfAsked(t *testing.T) {
+	cluster := SlurmWithAccounts(t)
+	id := strings.TrimSpace(cluster.Run("sbatch", "--parsable", "--output=/dev/null", "--wrap=exit 3"))
+	Poll(t, "the job's account", Patience, func() bool {
+		return cluster.Run("sacct", "--noheader", "--parsable2", "--allocations", "--format=State,ExitCode", "--jobs="+id) == "FAILED|3:0\n"
+	})
 }
 
 func TestTwoSlurmsKnowNothingOfEachOther(t *testing.T) {
@@ -33,15 +37,10 @@ func TestTwoSlurmsKnowNothingOfEachOther(t *testing.T) {
 }
 
 func TestASlurmControllerRemembersItsJobsUnlessTold(t *testing.T) {
-	start := time.Now()
 	cluster := Slurm(t)
-	t.Logf("%v", time.Since(start))
 	cluster.Run("sbatch", "--hold", "--output=/dev/null", "--wrap=true")
-	t.Logf("%v", time.Since(start))
 	cluster.StopController()
-	t.Logf("%v", time.Since(start))
 	cluster.StartController()
-	t.Logf("%v", time.Since(start))
 	if got := cluster.Run("squeue", "--noheader", "--format=%T"); strings.TrimSpace(got) != "PENDING" {
 		t.Errorf("after the outage: %q", got)
 	}
