@@ -1,0 +1,19 @@
+package jobhandler
+
+// InjectFaults is injectFaults, for the processes of tests.
+var InjectFaults = injectFaults
+
+// Watch is the watchdog's judgement, for tests.
+var (
+	NewPulse = func() *pulse { return &pulse{} }
+	Beat     = (*pulse).beat
+	Watch    = (*pulse).watch
+)
+
+// ReadMetric is readMetric, for tests.
+var (
+	ReadMetric = readMetric
+	Instrument = instrument
+	Overstep   = (*Handler).overstepped
+	ReadClock  = clock
+)
