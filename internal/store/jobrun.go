@@ -47,9 +47,13 @@ func writeStart(ctx context.Context, tx *Tx, write Querier, job int64, state gal
 // setDatasetState moves the unfinished outputs of jobs to a state.
 func setDatasetState(ctx context.Context, q Querier, state galaxy.DatasetState, jobs []int64) error {
 	cond, arg := AnyOf(q, "o.job_id", jobs)
-	outputs := "(SELECT h.dataset_id FROM job_to_output_dataset o JOIN history_dataset_association h ON h.id = o.dataset_id WHERE " + cond + ")"
-	_, err := q.Exec(ctx, "UPDATE dataset SET state = ?, update_time = ? WHERE state NOT IN ('ok', 'error', 'discarded', 'empty') AND id IN "+outputs,
-		string(state), q.Now(), arg)
+	outputs, args, err := among(ctx, q, "id",
+		"SELECT h.dataset_id FROM job_to_output_dataset o JOIN history_dataset_association h ON h.id = o.dataset_id WHERE "+cond, arg)
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, "UPDATE dataset SET state = ?, update_time = ? WHERE state NOT IN ('ok', 'error', 'discarded', 'empty') AND "+outputs,
+		append([]any{string(state), q.Now()}, args...)...)
 	return err
 }
 
@@ -60,8 +64,11 @@ func setOutputState(ctx context.Context, q Querier, state galaxy.DatasetState, j
 		return err
 	}
 	cond, arg := AnyOf(q, "o.job_id", jobs)
-	_, err := q.Exec(ctx, "UPDATE history_dataset_association SET update_time = ? WHERE id IN (SELECT o.dataset_id FROM job_to_output_dataset o WHERE "+cond+")",
-		q.Now(), arg)
+	outputs, args, err := among(ctx, q, "id", "SELECT o.dataset_id FROM job_to_output_dataset o WHERE "+cond, arg)
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, "UPDATE history_dataset_association SET update_time = ? WHERE "+outputs, append([]any{q.Now()}, args...)...)
 	return err
 }
 
@@ -122,7 +129,11 @@ func FinishJob(ctx context.Context, tx *Tx, c Claim, serverName string, f Finish
 		return 0, err
 	}
 	// After the datasets' states, as what is created meanwhile looks at those.
-	if err := tx.execLater(ctx, func(n int64) { released = int(n) }, releaseWaits, c.JobID); err != nil {
+	query, args, err := releaseWaits(ctx, tx, c.JobID)
+	if err != nil {
+		return 0, err
+	}
+	if err := tx.execLater(ctx, func(n int64) { released = int(n) }, query, args...); err != nil {
 		return 0, err
 	}
 	err = tx.Flush(ctx)
@@ -146,13 +157,21 @@ func insertMetrics(ctx context.Context, q Querier, job int64, metrics []JobMetri
 	return InsertRows(ctx, q, "job_metric_text", columns, texts)
 }
 
-const releaseWaits = `DELETE FROM orrery_wait WHERE dataset_id IN (SELECT h.dataset_id FROM job_to_output_dataset o
-	JOIN history_dataset_association h ON h.id = o.dataset_id WHERE o.job_id = ?)`
+// releaseWaits ends the waits for a job's outputs.
+func releaseWaits(ctx context.Context, q Querier, job int64) (query string, args []any, err error) {
+	outputs, args, err := among(ctx, q, "dataset_id", `SELECT h.dataset_id FROM job_to_output_dataset o
+		JOIN history_dataset_association h ON h.id = o.dataset_id WHERE o.job_id = ?`, job)
+	return "DELETE FROM orrery_wait WHERE " + outputs, args, err
+}
 
 // releaseWaiting lets go of the jobs that wait for a job's outputs, whatever
 // the outputs have become: the handler looks at their states itself.
 func releaseWaiting(ctx context.Context, tx *Tx, job int64) (int, error) {
-	n, err := tx.Exec(ctx, releaseWaits, job)
+	query, args, err := releaseWaits(ctx, tx, job)
+	if err != nil {
+		return 0, err
+	}
+	n, err := tx.Exec(ctx, query, args...)
 	return int(n), err
 }
 
@@ -236,8 +255,11 @@ func PauseJob(ctx context.Context, tx *Tx, c Claim, serverName, reason string) (
 // setOutputInfo sets the line beside the outputs of jobs.
 func setOutputInfo(ctx context.Context, tx *Tx, info string, jobs []int64) error {
 	cond, arg := AnyOf(tx, "job_id", jobs)
-	_, err := tx.Exec(ctx, "UPDATE history_dataset_association SET info = ? WHERE id IN (SELECT dataset_id FROM job_to_output_dataset WHERE "+cond+")",
-		OrNull(Clip(info, 255)), arg)
+	outputs, args, err := among(ctx, tx, "id", "SELECT dataset_id FROM job_to_output_dataset WHERE "+cond, arg)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE history_dataset_association SET info = ? WHERE "+outputs, append([]any{OrNull(Clip(info, 255))}, args...)...)
 	return err
 }
 

@@ -159,9 +159,13 @@ func CountTargets(ctx context.Context, q Querier) ([]TargetCount, error) {
 // ReturnJobs sends the unfinished jobs of an instance back to the pools they came
 // from, for the members of those to take over.
 func ReturnJobs(ctx context.Context, tx *Tx, instance UUID) (int, error) {
+	theirs, args, err := among(ctx, tx, "id", "SELECT c.job_id FROM orrery_claim c JOIN orrery_instance i ON i.id = c.instance WHERE c.instance = ?", instance)
+	if err != nil {
+		return 0, err
+	}
 	n, err := tx.Exec(ctx, `UPDATE job SET handler = (SELECT c.pool FROM orrery_claim c WHERE c.job_id = job.id), update_time = ?
-		WHERE id IN (SELECT c.job_id FROM orrery_claim c JOIN orrery_instance i ON i.id = c.instance WHERE c.instance = ?)
-		AND handler = (SELECT i.server_name FROM orrery_instance i WHERE i.id = ?)`, tx.Now(), instance, instance)
+		WHERE `+theirs+` AND handler = (SELECT i.server_name FROM orrery_instance i WHERE i.id = ?)`,
+		append(append([]any{tx.Now()}, args...), instance)...)
 	return int(n), err
 }
 
