@@ -3,6 +3,7 @@ package slurm
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,7 +21,16 @@ import (
 )
 
 // quickly are the waits of a local disk.
-var quickly = times{late: time.Second, lateKilled: 100 * time.Millisecond, cause: 10 * time.Second, absent: 500 * time.Millisecond}
+var quickly = times{late: 500 * time.Millisecond, lateKilled: 100 * time.Millisecond, cause: 10 * time.Second, absent: 500 * time.Millisecond}
+
+// TestMain lets more tests run at once than there are processors: they wait for Slurm nearly all the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 func newRunner(t *testing.T, c *testenv.SlurmCluster) *Runner {
 	t.Helper()
@@ -139,7 +149,8 @@ func TestJobsOnACluster(t *testing.T) {
 		if err := r.Stop(t.Context(), job, id); err != nil {
 			t.Fatal(err)
 		}
-		if ending := watch(t, r, job, id); ending.End != runner.Died || ending.Cause != runner.Cancelled {
+		// Its script may have seen the end of the tool before its own.
+		if ending := watch(t, r, job, id); ending.End == runner.Unknown || ending.Cause != runner.Cancelled {
 			t.Errorf("ended %+v", ending)
 		}
 	})
@@ -233,7 +244,7 @@ func TestJobsOnACluster(t *testing.T) {
 		id := submit(t, r, job)
 		untilStarted(t, job)
 		c.FailNode()
-		if ending := watch(t, r, job, id); ending.End != runner.Died || ending.Cause != runner.NodeFailure || !strings.Contains(ending.Message, "no fault") {
+		if ending := watch(t, r, job, id); ending.End == runner.Unknown || ending.Cause != runner.NodeFailure || !strings.Contains(ending.Message, "no fault") {
 			t.Errorf("ended %+v", ending)
 		}
 	})
@@ -285,6 +296,7 @@ func TestAnOutageOfTheControllerFailsNoJob(t *testing.T) {
 	t.Parallel()
 	c := testenv.Slurm(t)
 	r := newRunner(t, c)
+	r.times.cause = quickly.late // there is nobody to tell it
 	running := prepare(t, r, `sleep 60`, "--mem=50")
 	ends := prepare(t, r, `cat ../gate; exit 4`, "--mem=50")
 	waits := prepare(t, r, `true`, "--mem=50")
@@ -338,5 +350,62 @@ func TestWhatSlurmForgotIsNotGuessed(t *testing.T) {
 	}
 	if ending := watch(t, r, held, heldID); ending.End != runner.Died || ending.Cause != runner.NodeFailure || !held.Dir.Voided(1) {
 		t.Errorf("the one that had not: %+v", ending)
+	}
+}
+
+func TestAnAnswerThatDoesNotComeLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
+	c := testenv.Slurm(t)
+	r := newRunner(t, c)
+	job := prepare(t, r, `echo ran >>../count`, "--mem=50")
+	c.PauseController()
+	if _, err := r.Submit(t.Context(), job); !errors.Is(err, runner.ErrUnavailable) {
+		t.Errorf("Submit says %v", err)
+	}
+	c.ResumeController() // and it takes the job that sbatch has given up
+	testenv.Poll(t, "the job", testenv.Patience, func() bool {
+		return strings.Count(c.Run("squeue", "--noheader", "--states=all"), "\n") > 0
+	})
+	id := submit(t, r, job)
+	if ending := watch(t, r, job, id); ending.End != runner.Finished {
+		t.Errorf("ended %+v", ending)
+	}
+	if got := c.Run("squeue", "--noheader", "--states=all", "--format=%A"); got != id+"\n" {
+		t.Errorf("Slurm has the jobs %q", got)
+	}
+	if got := read1(t, filepath.Join(job.Dir.Path, "count")); got != "ran\n" {
+		t.Errorf("it ran %d times", strings.Count(got, "\n"))
+	}
+}
+
+func TestAJobThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	c := testenv.Slurm(t)
+	r := newRunner(t, c)
+	job := prepare(t, r, `exec sleep 300`, "--time=1")
+	id := submit(t, r, job)
+	untilStarted(t, job)
+	c.Run("scontrol", "update", "JobId="+id, "EndTime="+time.Now().Format("2006-01-02T15:04:05"))
+	// Slurm looks at the times of its jobs every half minute.
+	if ending := watch(t, r, job, id); ending.End == runner.Unknown || ending.Cause != runner.WalltimeLimit {
+		t.Errorf("ended %+v", ending)
+	}
+}
+
+func TestAccountsTellOfJobsThatTheControllerForgot(t *testing.T) {
+	t.Parallel()
+	c := testenv.SlurmWithAccounts(t)
+	r := newRunner(t, c)
+	job := prepare(t, r, `exec sleep 300`, "--mem=50")
+	id := submit(t, r, job)
+	untilStarted(t, job)
+	c.Run("scancel", "--signal=KILL", "--full", id) // and the script leaves nothing
+	c.Run("scancel", id)
+	testenv.Poll(t, "the job's account", testenv.Patience, func() bool {
+		return strings.HasPrefix(c.Run("sacct", "--noheader", "--parsable2", "--allocations", "--format=State", "--jobs="+id), "CANCELLED")
+	})
+	c.ForgetJobs()
+	if ending := watch(t, r, job, id); ending.End == runner.Unknown || ending.Cause != runner.Cancelled {
+		t.Errorf("ended %+v", ending)
 	}
 }
