@@ -9,7 +9,9 @@ import (
 
 	"orrery/internal/config"
 	"orrery/internal/pool"
+	"orrery/internal/store"
 	"orrery/internal/supervisor"
+	"orrery/internal/telemetry"
 )
 
 func TestEngines(t *testing.T) {
@@ -99,6 +101,84 @@ func TestAssignedJobsAreTaken(t *testing.T) {
 	}
 }
 
+// TestPartOfAProcess is what a process that is started by hand takes part in.
+func TestPartOfAProcess(t *testing.T) {
+	static, dynamic := "static.xml", "dynamic.xml"
+	for _, test := range []struct {
+		name, galaxy, jobConf, server string
+		pools                         []string
+		tags                          string
+		refused                       string
+	}{
+		{name: "a handler that is declared", jobConf: static, server: "handler1", tags: "_default_"},
+		{name: "a declared one with a tag", jobConf: static, server: "handler4", tags: "special"},
+		{name: "one that nobody declares and without a pool", jobConf: static, server: "handler0"},
+		{name: "attached", jobConf: dynamic, server: "handler0", pools: []string{"job-handlers"}, tags: "_default_"},
+		{name: "attached to a tag", jobConf: dynamic, server: "handler1", pools: []string{"job-handlers.special"}, tags: "special"},
+		{name: "attached to two", jobConf: dynamic, server: "handler2", pools: []string{"job-handlers", "job-handlers.special"}, tags: "_default_,special"},
+		{name: "declared and attached", jobConf: static, server: "handler3", pools: []string{"job-handlers.special"}, tags: "nodefault,special"},
+		{name: "a scheduler of workflows", jobConf: dynamic, server: "scheduler0", pools: []string{"workflow-schedulers"}},
+		{name: "a pool that is none", jobConf: dynamic, server: "handler0", pools: []string{"job-handler"}, refused: "pools are named job-handlers, job-handlers.TAG and workflow-schedulers"},
+		{name: "a method without pools", galaxy: "uwsgi:\n  processes: 2\n", server: "handler0", pools: []string{"job-handlers"}, refused: "needs the assignment method db-skip-locked or db-transaction-isolation"},
+		{name: "a mule", galaxy: "uwsgi:\n  mule: lib/galaxy/main.py\n  farm: job-handlers:1\n", server: "main.job-handlers.1", tags: "_default_"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			files := map[string]string{"galaxy.yml": test.galaxy}
+			if test.jobConf != "" {
+				data, err := os.ReadFile("../../internal/supervisor/testdata/scaling-22.01/" + test.jobConf)
+				if err != nil {
+					t.Fatal(err)
+				}
+				files["job_conf.xml"] = withLocal(string(data))
+			}
+			for name, content := range files {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cfg, _, err := config.Load("galaxy.yml", nil, config.WorkDir(dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, err := store.Open(t.Context(), store.Options{Engine: store.SQLite, Path: filepath.Join(dir, "x.sqlite")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := db.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			log, err := telemetry.Open(telemetry.Options{Process: test.server, File: filepath.Join(dir, "log")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = log.Close() })
+			p := &process{flags: &processFlags{serverName: test.server, pools: test.pools}, cfg: cfg, db: db, log: log}
+			err = p.decide(t.Context())
+			if test.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), test.refused) {
+					t.Errorf("%v, want %s", err, test.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(p.flags.tags, ","); got != test.tags {
+				t.Errorf("it takes jobs of %q, want %q", got, test.tags)
+			}
+		})
+	}
+}
+
+// withLocal adds a local runner and destination to a job_conf.xml.
+func withLocal(jobConf string) string {
+	return strings.Replace(jobConf, "<job_conf>", `<job_conf><plugins><plugin id="local" type="runner" load="galaxy.jobs.runners.local:LocalJobRunner"/></plugins>
+		<destinations><destination id="local" runner="local"/></destinations>`, 1)
+}
+
 // planOf plans for a galaxy.yml and a job_conf.xml, to which a local runner and
 // destination are added.
 func planOf(t *testing.T, galaxy, jobConf string) *supervisor.Plan {
@@ -108,9 +188,7 @@ func planOf(t *testing.T, galaxy, jobConf string) *supervisor.Plan {
 		t.Fatal(err)
 	}
 	if jobConf != "" {
-		jobConf = strings.Replace(jobConf, "<job_conf>", `<job_conf><plugins><plugin id="local" type="runner" load="galaxy.jobs.runners.local:LocalJobRunner"/></plugins>
-			<destinations><destination id="local" runner="local"/></destinations>`, 1)
-		if err := os.WriteFile(filepath.Join(dir, "job_conf.xml"), []byte(jobConf), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "job_conf.xml"), []byte(withLocal(jobConf)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

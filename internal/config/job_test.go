@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -293,8 +294,19 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
+// seed reads a file of testdata.
+func seed(f *testing.F, name string) string {
+	data, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return string(data)
+}
+
 func FuzzJobXML(f *testing.F) {
 	f.Add(jobXMLExample)
+	f.Add(seed(f, "job_conf_full.xml"))
+	f.Add("<job_conf><destinations><destination id='a' runner='b' metrics='off'><job_metrics><x a='1'/></job_metrics></destination></destinations></job_conf>")
 	f.Add("<job_conf><macros><xml name='a' tokens='b'><expand macro='c' d='@B@'/></xml></macros><expand macro='a' b='1'/></job_conf>")
 	f.Add("<?xml version='1.0' encoding='latin-1'?><job_conf/>")
 	f.Fuzz(func(t *testing.T, data string) {
@@ -304,6 +316,7 @@ func FuzzJobXML(f *testing.F) {
 
 func FuzzJobYAML(f *testing.F) {
 	f.Add(jobYAMLExample)
+	f.Add(seed(f, "job_conf_full.yml"))
 	f.Add("runners: {a: }\nexecution: {environments: [{id: a, env: [{}], resubmit: [a]}]}\ntools: [a, {id: a, class: b}]\nlimits: {}\n")
 	f.Fuzz(func(t *testing.T, data string) {
 		fuzzJobs(t, data, func(l *loader) *node {
