@@ -39,6 +39,9 @@ type Claimant struct {
 	// Serialize claims without skipping what others have locked, in a transaction
 	// that the database isolates (db-transaction-isolation).
 	Serialize bool
+	// Full are the runners that have no place now: jobs that are known to need one
+	// of them are left to others.
+	Full []string
 }
 
 // Claimed is what a claim gave.
@@ -145,12 +148,19 @@ const claimStatement = `WITH RECURSIVE arg AS (
 		(SELECT count(*) FROM candidate) >= (SELECT count(*) FROM taken) + SPARE OR (SELECT max(turn) FROM candidate) >= (SELECT each FROM bound)
 	FROM claimed c JOIN taken t ON t.id = c.job_id ORDER BY t.turn, t.step, t.id`
 
-var claimTexts = func() map[bool]string {
-	build := func(skip string) string {
+// claimKind tells the texts of a claim apart.
+type claimKind struct{ serialize, full bool }
+
+var claimTexts = func() map[claimKind]string {
+	build := func(skip, ready string) string {
 		return strings.NewReplacer("OWNER", jobOwner, "READY", ready, "SPARE", "64", "%SKIP%", skip,
 			"%MAYCLAIM%", replaceOnce(mayClaim(PostgreSQL), "?", "$3::char(32)")).Replace(claimStatement)
 	}
-	return map[bool]string{false: build("SKIP LOCKED"), true: build("")}
+	placed := ready + ` AND COALESCE(job_runner_name, '') <> ALL($8::text[])`
+	return map[claimKind]string{
+		{false, false}: build("SKIP LOCKED", ready), {true, false}: build("", ready),
+		{false, true}: build("SKIP LOCKED", placed), {true, true}: build("", placed),
+	}
 }()
 
 func claimPostgreSQL(ctx context.Context, q Querier, who Claimant, n int) (Claimed, error) {
@@ -159,10 +169,14 @@ func claimPostgreSQL(ctx context.Context, q Querier, who Claimant, n int) (Claim
 	if window <= 0 {
 		window = math.MaxInt32
 	}
+	args := []any{who.Pools, who.After, who.Instance, n, window, who.ServerName, q.Now()}
+	if len(who.Full) > 0 {
+		args = append(args, who.Full)
+	}
 	var err error
 	got.Jobs, err = Collect(ctx, q, func(r *Rows) (c Claim, err error) {
 		return c, r.Scan(&c.JobID, &c.Instance, &c.Epoch, &c.Attempt, &c.Pool, &got.After, &got.More)
-	}, claimTexts[who.Serialize], who.Pools, who.After, who.Instance, n, window, who.ServerName, q.Now())
+	}, claimTexts[claimKind{who.Serialize, len(who.Full) > 0}], args...)
 	return got, err
 }
 
@@ -201,7 +215,7 @@ func claimInTurn(ctx context.Context, tx *Tx, who Claimant, n int) (Claimed, err
 	}
 	for _, o := range owners {
 		// Few: as many as there are jobs to take, and each reads its own few rows.
-		query, args := ownerJobs(tx, o, each, who.Serialize)
+		query, args := ownerJobs(tx, o, each, who)
 		ids, err := Column[int64](ctx, tx, query, args...)
 		if err != nil {
 			return got, err
@@ -302,20 +316,26 @@ func ownersBetween(ctx context.Context, tx *Tx, pool string, above, upTo int64, 
 }
 
 // ownerJobs asks for the oldest ready jobs of an owner, locked.
-func ownerJobs(tx *Tx, o turn, n int, wait bool) (string, []any) {
+func ownerJobs(tx *Tx, o turn, n int, who Claimant) (string, []any) {
+	isReady, args := ready, []any{o.pool}
+	var full []any
+	if len(who.Full) > 0 {
+		cond, arg := AnyOfText(tx, "COALESCE(job_runner_name, '')", who.Full)
+		isReady, full = ready+" AND NOT ("+cond+")", []any{arg}
+	}
 	if tx.Engine() != MySQL {
-		return strings.NewReplacer("OWNER", jobOwner, "READY", ready).Replace(`SELECT id FROM job WHERE state = 'new' AND handler = ?
-			AND OWNER = ? AND READY ORDER BY handler, OWNER, id LIMIT ?`), []any{o.pool, o.owner, n}
+		return strings.NewReplacer("OWNER", jobOwner, "READY", isReady).Replace(`SELECT id FROM job WHERE state = 'new' AND handler = ?
+			AND OWNER = ? AND READY ORDER BY handler, OWNER, id LIMIT ?`), append(append(args, o.owner), append(full, n)...)
 	}
 	lock := " FOR UPDATE"
-	if !wait {
+	if !who.Serialize {
 		lock += " SKIP LOCKED"
 	}
-	who, args := "user_id IS NULL", []any{o.pool}
+	owner := "user_id IS NULL"
 	if o.owner != 0 {
-		who, args = "user_id = ?", append(args, o.owner)
+		owner, args = "user_id = ?", append(args, o.owner)
 	}
-	return `SELECT id FROM job WHERE state = 'new' AND handler = ? AND ` + who + ` AND ` + ready + ` ORDER BY id LIMIT ?` + lock, append(args, n)
+	return `SELECT id FROM job WHERE state = 'new' AND handler = ? AND ` + owner + ` AND ` + isReady + ` ORDER BY id LIMIT ?` + lock, append(append(args, full...), n)
 }
 
 // takeClaims makes an instance the owner of jobs, in a new epoch.

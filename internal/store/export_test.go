@@ -7,5 +7,5 @@ import (
 
 // ClaimQuery is the statement of ClaimJobs on PostgreSQL, for tests that explain it.
 func ClaimQuery(who Claimant, n int) (string, []any) {
-	return claimTexts[false], []any{who.Pools, who.After, who.Instance, n, math.MaxInt32, who.ServerName, stamp(time.Now())}
+	return claimTexts[claimKind{}], []any{who.Pools, who.After, who.Instance, n, math.MaxInt32, who.ServerName, stamp(time.Now())}
 }
