@@ -157,10 +157,10 @@ func (e *entry) look(now time.Time, t target, l *listing) (ended bool, ending ru
 		if err != nil || !void {
 			return false, runner.Ending{}, err
 		}
-		if r.state == "FAILED" && cause == runner.NoCause {
-			message = "The cluster could not start the job."
-			if r.reason != "" && r.reason != "None" {
-				message += " Slurm gives as the reason: " + r.reason + "."
+		if cause == runner.NoCause { // what did not begin did not fail by itself
+			cause = runner.NodeFailure
+			if r.state == "FAILED" {
+				message = "The cluster could not start the job." + r.because()
 			}
 		}
 	}
@@ -191,8 +191,13 @@ func (e *entry) failed(now time.Time, t target, l *listing, outcome jobdir.Outco
 		for _, id := range e.submissions(l) {
 			if known, ok := l.row(t, id); ok && known.over() {
 				ending.Cause, ending.Message = known.cause(printed(e.job))
-				if ending.Cause == runner.NoCause {
+				switch ending.Cause {
+				case runner.NoCause:
 					ending.Message = ""
+				case runner.NodeFailure:
+					// The exit code is that of the signal by which the tool was ended, and says
+					// nothing about the tool.
+					ending.End = runner.Died
 				}
 				return true, ending, nil
 			}

@@ -16,9 +16,18 @@ const (
 	loadCLI   = "galaxy.jobs.runners.cli:ShellJobRunner"
 )
 
-// Loads tells whether this runner serves a plugin with that `load` line.
-func Loads(load string) bool {
-	return load == loadSlurm || load == loadDRMAA || load == loadCLI
+// Loads tells whether this runner serves a plugin with that `load` line. The class
+// may be left out, as Galaxy allows it.
+func Loads(load string) bool { return whole(load) != "" }
+
+// whole gives a `load` line with its class; empty for one that is not served.
+func whole(load string) string {
+	for _, one := range []string{loadSlurm, loadDRMAA, loadCLI} {
+		if module, _, _ := strings.Cut(one, ":"); load == one || load == module {
+			return one
+		}
+	}
+	return ""
 }
 
 // target is a Slurm, and the way to its commands.

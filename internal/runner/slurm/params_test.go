@@ -95,7 +95,7 @@ func TestFarCommandsAreOneLine(t *testing.T) {
 
 func TestWhichPluginsAreServed(t *testing.T) {
 	for load, want := range map[string]bool{
-		loadSlurm: true, loadDRMAA: true, loadCLI: true, "galaxy.jobs.runners.local:LocalJobRunner": false, "": false,
+		loadSlurm: true, loadDRMAA: true, loadCLI: true, "galaxy.jobs.runners.drmaa": true, "galaxy.jobs.runners.local:LocalJobRunner": false, "": false,
 	} {
 		if Loads(load) != want {
 			t.Errorf("Loads(%q) is %v", load, !want)

@@ -56,10 +56,11 @@ const submitters = 4
 // New makes a runner for a plugin of the job configuration. The cluster need not
 // be up.
 func New(o Options) (*Runner, error) {
-	if !Loads(o.Load) {
+	load := whole(o.Load)
+	if load == "" {
 		return nil, fmt.Errorf("load=%q is not a runner for Slurm", o.Load)
 	}
-	if library := strings.ToLower(o.Params["drmaa_library_path"]); o.Load == loadDRMAA {
+	if library := strings.ToLower(o.Params["drmaa_library_path"]); load == loadDRMAA {
 		for _, other := range []string{"gridengine", "sge", "uge", "pbs", "torque", "lsf", "condor"} {
 			if strings.Contains(library, other) {
 				return nil, fmt.Errorf("the drmaa_library_path %s is not Slurm's; of DRMAA's clusters, Slurm is served", o.Params["drmaa_library_path"])
@@ -74,7 +75,7 @@ func New(o Options) (*Runner, error) {
 		o.Log = slog.Default()
 	}
 	return &Runner{
-		load: o.Load, environ: environ(own), log: o.Log, submits: make(chan struct{}, submitters), times: usual, engines: map[target]*engine{},
+		load: load, environ: environ(own), log: o.Log, submits: make(chan struct{}, submitters), times: usual, engines: map[target]*engine{},
 	}, nil
 }
 

@@ -35,10 +35,7 @@ func (r row) killed() bool { return r.over() && r.state != "COMPLETED" && r.stat
 // cause is why a job that is over came to its end, in words for a scientist.
 // printed is the end of what Slurm and the job's script printed as errors.
 func (r row) cause(printed string) (runner.Cause, string) {
-	because := ""
-	if r.reason != "" && r.reason != "None" && r.reason != "NonZeroExitCode" {
-		because = " Slurm gives as the reason: " + r.reason + "."
-	}
+	because := r.because()
 	switch r.state {
 	case "OUT_OF_MEMORY":
 		return runner.MemoryLimit, "The job used more memory than the cluster had granted it, and was ended."
@@ -71,6 +68,14 @@ func (r row) cause(printed string) (runner.Cause, string) {
 		return runner.NoCause, "The job ended on the cluster without a trace: its folder may not be the same there, or the disk may be full."
 	}
 	return runner.NoCause, ""
+}
+
+// because is a sentence with Slurm's reason, if it gives one.
+func (r row) because() string {
+	if r.reason == "" || r.reason == "None" || r.reason == "NonZeroExitCode" {
+		return ""
+	}
+	return " Slurm gives as the reason: " + r.reason + "."
 }
 
 const (
