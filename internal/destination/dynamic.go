@@ -6,17 +6,26 @@ import (
 
 // rule makes the rule of a dynamic destination.
 func (r *Router) rule(d config.Destination) (rule, error) {
-	kind, ok := d.Params["type"]
-	if !ok || kind == nil {
+	kind := d.Params["type"]
+	if kind == nil {
 		kind = "python"
 	}
 	switch text(kind) {
 	case "python":
 		return r.python(d)
+	case "dtd":
+		return r.dtd(d)
+	case "choose_one":
+		return r.chooseOne(d)
+	case "burst":
+		return r.burst(d)
+	case "docker_dispatch":
+		return r.dockerDispatch(d)
 	}
 	return nil, r.problem("the dynamic destination %s has the type “%s”; there are python (with Total Perspective Vortex), dtd, choose_one, burst and docker_dispatch", d.ID, text(kind))
 }
 
+// python takes the one rule written in Python that is known by its name, and refuses the others.
 func (r *Router) python(d config.Destination) (rule, error) {
 	function, module := text(d.Params["function"]), text(d.Params["rules_module"])
 	if module == "" {

@@ -17,7 +17,34 @@ import (
 // grid is a set of jobs to send through the same rule files.
 type grid struct {
 	Files []string
-	Cases []gridCase
+	Tools []json.RawMessage
+	Users []json.RawMessage
+	Jobs  []map[string]json.RawMessage
+}
+
+// cases are every job of every user with every tool.
+func (g grid) cases(t testing.TB) []gridCase {
+	t.Helper()
+	var out []gridCase
+	for _, tool := range g.Tools {
+		for _, user := range g.Users {
+			for _, job := range g.Jobs {
+				job = maps.Clone(job)
+				job["tool"], job["user"] = tool, user
+				b, err := json.Marshal(job)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var c gridCase
+				if err := json.Unmarshal(b, &c); err != nil {
+					t.Fatal(err)
+				}
+				c.Name = string(b)
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
 type gridCase struct {
@@ -158,4 +185,33 @@ func readJSON(t testing.TB, path string, into any) {
 	}
 }
 
-var _ = filepath.Join
+// TestTheRulesDecideAsTotalPerspectiveVortex compares with what Total Perspective Vortex itself decided about the same
+// rule files, recorded and checked again by make compat.
+func TestTheRulesDecideAsTotalPerspectiveVortex(t *testing.T) {
+	recorded, err := filepath.Glob("testdata/tpv/*.decisions.json")
+	if err != nil || len(recorded) < 3 {
+		t.Fatalf("recorded decisions: %v, %v", recorded, err)
+	}
+	for _, path := range recorded {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			var g grid
+			var want []decision
+			readJSON(t, strings.Replace(path, ".decisions.json", ".json", 1), &g)
+			readJSON(t, path, &want)
+			dir, err := filepath.Abs("testdata/tpv")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newRouter(t, tpvSite(g.Files...), Options{Dir: dir, Warn: func(m string) { t.Error(m) }})
+			cases := g.cases(t)
+			if len(cases) != len(want) {
+				t.Fatalf("%d decisions are recorded about %d jobs", len(want), len(cases))
+			}
+			for i, c := range cases {
+				if got := decide(r, c.request()); !same(got, want[i]) {
+					t.Errorf("%s:\n  got  %+v\n  want %+v", c.Name, got, want[i])
+				}
+			}
+		})
+	}
+}

@@ -51,10 +51,8 @@ func toolResources(t Tool) map[string]cheetah.Value {
 		case !ok:
 		case strings.HasPrefix(typ, "ram_"):
 			out[field] = v / 1024
-		case v == float64(int64(v)):
-			out[field] = int64(v)
 		default:
-			out[field] = v
+			out[field] = v // a float, as Galaxy gives it, so that `{cores}` is 4.0
 		}
 	}
 	return out
