@@ -53,10 +53,13 @@ type Member struct {
 	host  string
 	place string
 	tags  []string
-	work  chan struct{}
-	// orphans tells of jobs to take over.
-	orphans chan struct{}
-	claims  atomic.Int64
+	// topics are those for which others choose this member when it is idle.
+	topics []string
+	// What the accessors of the same names give.
+	work, orphans, attention chan struct{}
+	claims                   atomic.Int64
+	serving                  sync.WaitGroup
+	unserve                  context.CancelFunc
 
 	mu       sync.Mutex
 	id       store.UUID
@@ -66,6 +69,10 @@ type Member struct {
 	renewed  time.Time   // when the request that last renewed the lease was sent
 	contact  time.Time   // since when the database has answered without a break
 	after    int64       // the owner whose jobs were claimed last
+	leftOut  []string    // runners without a place
+	full     bool        // no slot was free after the last claim
+	drained  bool
+	seen     map[store.UUID]time.Time // since when instances of other hosts are known to be gone
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -84,7 +91,8 @@ func Join(ctx context.Context, db *store.DB, opts Options) (*Member, error) {
 		return nil, fmt.Errorf("asking for this host's name: %w", err)
 	}
 	m := &Member{
-		db: db, opts: opts, host: host, place: place(), work: make(chan struct{}, 1), orphans: make(chan struct{}, 1),
+		db: db, opts: opts, host: host, place: place(), seen: map[store.UUID]time.Time{},
+		work: make(chan struct{}, 1), orphans: make(chan struct{}, 1), attention: make(chan struct{}, 1),
 		after: rand.Int64N(1 << 20), // so that those who start together do not begin with the same owner
 	}
 	for _, tag := range append([]string{opts.ServerName}, opts.Tags...) {
@@ -92,9 +100,14 @@ func Join(ctx context.Context, db *store.DB, opts Options) (*Member, error) {
 			m.tags = append(m.tags, tag)
 		}
 	}
-	m.listen()
 	if err := m.enter(ctx, store.UUID{}); err != nil {
 		return nil, err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m.unserve = stop
+	if opts.Wake != nil {
+		m.listen(background)
+		m.serving.Go(func() { m.serve(background) })
 	}
 	return m, nil
 }
@@ -130,6 +143,11 @@ func (m *Member) enter(ctx context.Context, before store.UUID) error {
 	m.stop, m.done = stop, make(chan struct{})
 	m.deadline = time.AfterFunc(time.Until(sent.Add(m.opts.Lease-m.margin())), func() { m.lose(id, errors.New("the database did not answer in time")) })
 	m.mu.Unlock()
+	if m.opts.Wake != nil {
+		m.opts.Wake.SubscribeTo(attentionTopic(id), m.attention)
+	}
+	// From then on it may take over from those whose lease has ended.
+	time.AfterFunc(m.opts.Lease+m.opts.Lease/100, func() { signal(m.orphans) })
 	go m.renew(renewing, id)
 	return nil
 }
@@ -194,25 +212,29 @@ func (m *Member) renew(ctx context.Context, id store.UUID) {
 		sent := time.Now()
 		r := store.Renewal{ID: id, Lease: m.opts.Lease}
 		r.Claims, r.Rate, r.Counted = count.count(m.claims.Load(), sent)
-		attempt, cancel := context.WithTimeout(ctx, m.opts.Lease/3)
-		alive, err := store.RenewLeases(attempt, m.db, m.opts.Lease, []store.Renewal{r})
-		if err == nil && turn%9 == 0 {
-			err = store.TouchProcesses(attempt, m.db, []store.UUID{id})
-		}
-		cancel()
+		gone, err := m.renewOnce(ctx, r)
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err == nil && len(alive) == 1:
-			m.extend(id, sent)
-			signal(m.work)
-			signal(m.orphans)
-		case err == nil:
+		case gone:
 			m.lose(id, store.ErrLeaseLost)
 			return
-		default:
+		case err != nil:
 			m.broken()
 			m.opts.Log.Warn("renewing the lease failed; trying again", "error", err)
+			continue
+		}
+		m.extend(id, sent)
+		if m.opts.Wake != nil {
+			continue // the process that looks for all tells
+		}
+		for _, ch := range []chan struct{}{m.work, m.orphans, m.attention} {
+			signal(ch)
+		}
+		if turn%9 == 0 {
+			if err := store.TouchProcesses(ctx, m.db, []store.UUID{id}); err != nil && ctx.Err() == nil {
+				m.opts.Log.Warn("keeping Galaxy's table of processes fresh failed", "error", err)
+			}
 		}
 	}
 }
@@ -301,15 +323,65 @@ func (m *Member) Work() <-chan struct{} { return m.work }
 // Orphans gets a value whenever there may be jobs to TakeOver.
 func (m *Member) Orphans() <-chan struct{} { return m.orphans }
 
-// listen lets wake-ups for this member's tags in.
-func (m *Member) listen() {
+// Attention gets a value when jobs of this instance may have been ended by people,
+// or moved to others by an administrator: see Held and store.DeletingJobs.
+func (m *Member) Attention() <-chan struct{} { return m.attention }
+
+// listen lets wake-ups for this member in.
+func (m *Member) listen(ctx context.Context) {
+	bus := m.opts.Wake
+	for _, tag := range m.tags {
+		m.topics = append(m.topics, wake.Jobs(tag), wake.Orphans(tag))
+		bus.SubscribeTo(wake.Jobs(tag), m.work)
+		bus.SubscribeTo(wake.Orphans(tag), m.orphans)
+	}
+	drain, undrain := bus.Subscribe(drainTopic(m.opts.ServerName, true)), bus.Subscribe(drainTopic(m.opts.ServerName, false))
+	m.serving.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-drain:
+				m.setDrained(true)
+			case <-undrain:
+				m.setDrained(false)
+			}
+		}
+	})
+}
+
+// setDrained notes whether this server takes anything new. The database decides;
+// this only keeps others from choosing it.
+func (m *Member) setDrained(drained bool) {
+	m.mu.Lock()
+	m.drained = drained
+	m.mu.Unlock()
+	m.showIdle()
+	if !drained {
+		signal(m.work)
+		signal(m.orphans)
+	}
+}
+
+// setFull notes whether there is room for more jobs.
+func (m *Member) setFull(full bool) {
+	m.mu.Lock()
+	changed := m.full != full
+	m.full = full
+	m.mu.Unlock()
+	if changed {
+		m.showIdle()
+	}
+}
+
+func (m *Member) showIdle() {
 	if m.opts.Wake == nil {
 		return
 	}
-	for _, tag := range m.tags {
-		m.opts.Wake.SubscribeTo(wake.Jobs(tag), m.work)
-		m.opts.Wake.SubscribeTo(wake.Orphans(tag), m.orphans)
-	}
+	m.mu.Lock()
+	idle := !m.full && !m.drained
+	m.mu.Unlock()
+	m.opts.Wake.SetIdle(m.topics, idle)
 }
 
 func (m *Member) claimant() store.Claimant {
@@ -317,20 +389,37 @@ func (m *Member) claimant() store.Claimant {
 	defer m.mu.Unlock()
 	return store.Claimant{
 		Instance: m.id, ServerName: m.opts.ServerName, Pools: m.tags, After: m.after, Window: m.opts.ReadyWindow,
-		Serialize: len(m.opts.Methods) > 0 && m.opts.Methods[0] == TransactionIsolation,
+		Serialize: len(m.opts.Methods) > 0 && m.opts.Methods[0] == TransactionIsolation, Full: m.leftOut,
 	}
+}
+
+// LeaveOut makes claims leave jobs to others that are known to need one of these
+// runners, which have no place here now.
+func (m *Member) LeaveOut(runners []string) {
+	m.mu.Lock()
+	m.leftOut = runners
+	m.mu.Unlock()
 }
 
 // Claim takes at most n new jobs of this member's pools, in turns between their
 // owners; fewer if max_grab says so. None while an administrator has drained
 // this server.
+//
+// n is how many slots are free: call it with 0 too, since others are woken then,
+// until it is called with more.
 func (m *Member) Claim(ctx context.Context, n int) (claims []store.Claim, err error) {
-	if m.opts.MaxGrab > 0 {
-		n = min(n, m.opts.MaxGrab)
+	if n <= 0 {
+		m.setFull(true)
+		return nil, nil
 	}
-	for n > len(claims) {
-		who := m.claimant()
-		got, err := store.ClaimJobs(ctx, m.db, who, n-len(claims))
+	// First, so that what comes while the database is asked is not told to nobody.
+	m.setFull(false)
+	most := n
+	if m.opts.MaxGrab > 0 {
+		most = min(n, m.opts.MaxGrab)
+	}
+	for most > len(claims) {
+		got, err := store.ClaimJobs(ctx, m.db, m.claimant(), most-len(claims))
 		if err != nil {
 			return claims, err
 		}
@@ -343,6 +432,7 @@ func (m *Member) Claim(ctx context.Context, n int) (claims []store.Claim, err er
 			break
 		}
 	}
+	m.setFull(len(claims) == n)
 	return claims, nil
 }
 
@@ -368,8 +458,8 @@ func (m *Member) TakeOver(ctx context.Context, free int) (claims []store.Claim, 
 			if in.Lapsed {
 				return nil, store.ErrLeaseLost
 			}
-			if in.Drained {
-				return nil, nil
+			if in.Drained { // it finishes what is its own, and takes nothing of others
+				who.Pools = []string{who.ServerName}
 			}
 		case in.Left:
 			gone = append(gone, in.ID)
@@ -379,13 +469,50 @@ func (m *Member) TakeOver(ctx context.Context, free int) (claims []store.Claim, 
 			gone = append(gone, in.ID)
 		}
 	}
+	gone = m.afterNeighbours(instances, gone)
 	err = m.db.Write(ctx, func(tx *store.Tx) error {
 		if claims, err = store.TakeOverJobs(ctx, tx, who, gone, free); err != nil {
 			return err
 		}
 		return store.RetireInstances(ctx, tx, dead)
 	})
+	if err == nil && len(claims) == free {
+		m.setFull(true)
+	}
 	return claims, err
+}
+
+// afterNeighbours leaves those instances out whose own host has others that can
+// take over from them, for a moment: what runs there is best seen through there.
+func (m *Member) afterNeighbours(instances []store.Instance, gone []store.UUID) []store.UUID {
+	const moment = time.Second
+	now, later := time.Now(), time.Duration(0)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	seen := map[store.UUID]time.Time{}
+	var ready []store.UUID
+	for _, id := range gone {
+		in := instances[slices.IndexFunc(instances, func(in store.Instance) bool { return in.ID == id })]
+		first, known := m.seen[id]
+		if !known {
+			first = now
+		}
+		seen[id] = first
+		left := first.Add(min(moment, m.opts.Lease/10)).Sub(now)
+		if left > 0 && in.Place != m.place && slices.ContainsFunc(instances, func(other store.Instance) bool {
+			return !other.Left && !other.Lapsed && !other.Drained && other.Place == in.Place && other.Hostname == in.Hostname &&
+				slices.ContainsFunc(other.Pools, func(tag string) bool { return tag != other.ServerName && slices.Contains(in.Pools, tag) })
+		}) {
+			later = max(later, left)
+			continue
+		}
+		ready = append(ready, id)
+	}
+	m.seen = seen
+	if later > 0 {
+		time.AfterFunc(later, func() { signal(m.orphans) })
+	}
+	return ready
 }
 
 // isDead tells whether the process of an instance can be seen to be dead from
@@ -416,6 +543,11 @@ func (m *Member) halt() {
 // Leave ends the lease. Others of the pools take over at once what still runs.
 func (m *Member) Leave(ctx context.Context) error {
 	m.halt()
+	m.unserve()
+	m.serving.Wait()
+	if m.opts.Wake != nil {
+		m.opts.Wake.SetIdle(m.topics, false)
+	}
 	id := m.ID()
 	return m.db.Write(ctx, func(tx *store.Tx) error {
 		if m.opts.Wake != nil {

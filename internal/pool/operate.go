@@ -84,8 +84,12 @@ func List(ctx context.Context, db *store.DB) ([]HandlerStatus, error) {
 
 // Drain has the server of a name finish what it has and take nothing new, also
 // after a restart, until Undrain. galaxy.NotFound if no such server is known.
-func Drain(ctx context.Context, db *store.DB, name string) error {
+// From the moment it returns, that server claims nothing. bus may be nil.
+func Drain(ctx context.Context, db *store.DB, bus *wake.Bus, name string) error {
 	return db.Write(ctx, func(tx *store.Tx) error {
+		if bus != nil {
+			tx.AfterCommit(func() { bus.Wake(drainTopic(name, true)) })
+		}
 		known, err := knownNames(ctx, tx)
 		if err != nil {
 			return err
@@ -112,8 +116,8 @@ func Undrain(ctx context.Context, db *store.DB, bus *wake.Bus, name string) erro
 			return err
 		}
 		for _, in := range instances {
-			if in.ServerName == name {
-				tx.AfterCommit(func() { wakeTargets(bus, in.Pools) })
+			if in.ServerName == name && bus != nil {
+				tx.AfterCommit(func() { bus.Wake(drainTopic(name, false)) })
 			}
 		}
 		return store.UndrainServer(ctx, tx, name)

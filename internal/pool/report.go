@@ -163,7 +163,9 @@ func (o *Operator) Jobs(ctx context.Context, handler, state string) ([]JobReport
 }
 
 // Drain is the package's Drain.
-func (o *Operator) Drain(ctx context.Context, name string) error { return Drain(ctx, o.DB, o.Bus, name) }
+func (o *Operator) Drain(ctx context.Context, name string) error {
+	return Drain(ctx, o.DB, o.Bus, name)
+}
 
 // Undrain is the package's Undrain.
 func (o *Operator) Undrain(ctx context.Context, name string) error {

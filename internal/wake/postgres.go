@@ -175,7 +175,7 @@ func (b *Bus) listen(ctx context.Context, conn *pgx.Conn) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return err
 	}
-	b.wakeHost("")
+	b.WakeHost("")
 	for {
 		got, err := conn.WaitForNotification(ctx)
 		if err != nil {

@@ -182,6 +182,9 @@ func (b *Bus) show(topic string) {
 	if want {
 		if err = os.Symlink(filepath.Join("..", "..", b.socket), link); errors.Is(err, os.ErrNotExist) {
 			if err = os.Mkdir(dir, 0o700); err == nil || errors.Is(err, os.ErrExist) {
+				err = os.WriteFile(filepath.Join(dir, "topic"), []byte(topic), 0o600)
+			}
+			if err == nil {
 				err = os.Symlink(filepath.Join("..", "..", b.socket), link)
 			}
 		}
@@ -199,12 +202,12 @@ func (b *Bus) show(topic string) {
 // this one included. It never blocks for long and never fails: a lost wake-up
 // costs only time.
 func (b *Bus) Wake(topic string) {
-	b.wakeHost(topic)
+	b.WakeHost(topic)
 	b.tellOthers(message{Kind: "wake", Topic: topic})
 }
 
-// wakeHost is Wake on this host.
-func (b *Bus) wakeHost(topic string) {
+// WakeHost is Wake on this host alone.
+func (b *Bus) WakeHost(topic string) {
 	b.deliver(topic)
 	names := b.listeners(b.dir)
 	if chosen(topic) { // who is not idle need not know
@@ -321,6 +324,27 @@ func (b *Bus) listeners(dir string) []string {
 	return names
 }
 
+// Idle lists for what (tags or names) processes of this host are idle, of the
+// topics that one of Jobs and Orphans makes.
+func (b *Bus) Idle(topic func(string) string) []string {
+	entries, err := os.ReadDir(b.topicFolder(""))
+	if err != nil {
+		return nil
+	}
+	prefix := fileName(topic(""), 60)
+	var targets []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) || len(b.listeners(filepath.Join(b.topicFolder(""), e.Name()))) == 0 {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(b.topicFolder(""), e.Name(), "topic"))
+		if err == nil {
+			targets = append(targets, strings.TrimPrefix(string(text), topic("")))
+		}
+	}
+	return targets
+}
+
 // sendTo drops a datagram into a process's socket, without waiting for room in
 // it, and tells whether it lies there. What a dead process left is removed.
 func (b *Bus) sendTo(name string, m message) bool {
@@ -411,7 +435,7 @@ func (b *Bus) handle(m message) {
 func (b *Bus) fromElsewhere(m message) {
 	switch m.Kind {
 	case "wake":
-		b.wakeHost(m.Topic)
+		b.WakeHost(m.Topic)
 	case "one":
 		// Not WakeOne: this must not travel on.
 		if b.takes(m.Topic) {
