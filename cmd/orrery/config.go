@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"orrery/internal/config"
 	"orrery/internal/supervisor"
@@ -51,6 +52,7 @@ func checkConfig(args []string) error {
 		if plan, err = supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database)); plan != nil {
 			plan.Warnings = append(plan.Warnings, unserved(cfg.Jobs)...)
 		}
+		err = together(err, checkRules(cfg))
 	}
 	if *asJSON {
 		return errors.Join(printCheck(os.Stdout, problems, plan, err), err)
@@ -66,10 +68,20 @@ func checkConfig(args []string) error {
 			fmt.Println("# " + line)
 		}
 	}
-	if err != nil {
+	if plan == nil {
 		return err
 	}
-	return cfg.Render(os.Stdout, *all)
+	return together(cfg.Render(os.Stdout, *all), err)
+}
+
+// together joins two errors, so that all that is wrong with the files is told at
+// once.
+func together(a, b error) error {
+	var first, second *config.InvalidError
+	if errors.As(a, &first) && errors.As(b, &second) {
+		return &config.InvalidError{Problems: slices.Concat(first.Problems, second.Problems)}
+	}
+	return errors.Join(a, b)
 }
 
 // printCheck writes what `orrery config check --json` says: the problems of the

@@ -180,13 +180,6 @@ func (p *process) handler(ctx context.Context, member *pool.Member, runners map[
 	return h, nil
 }
 
-// routing are the options of the rules that choose destinations.
-func (p *process) routing() destination.Options {
-	return destination.Options{
-		Dir: p.cfg.Root, Warn: func(message string) { p.log.Warn("a destination rule: " + message) },
-	}
-}
-
 // metrics gives what is measured of jobs, by destination. All that the
 // configuration names is read now, so that what is wrong shows at the start.
 func (p *process) metrics() (func(destination.Choice) []jobhandler.Metric, error) {

@@ -38,6 +38,9 @@ func runServer(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRules(cfg); err != nil {
+		return err
+	}
 	planned.Warnings = append(planned.Warnings, unserved(cfg.Jobs)...)
 	plan := planned.Processes
 	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {

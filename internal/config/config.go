@@ -187,6 +187,17 @@ func (c *Config) Float(name string) float64 {
 	}
 }
 
+// Shown returns all options with their values, without those that are secrets.
+func (c *Config) Shown() map[string]any {
+	out := make(map[string]any, len(c.values))
+	for name, value := range c.values {
+		if !isSecret(name) {
+			out[name] = value
+		}
+	}
+	return out
+}
+
 // List returns the option as a list of texts: a list's items, or a text split at its commas. Empty items are left out.
 func (c *Config) List(name string) []string { return asList(c.Value(name)) }
 
