@@ -81,6 +81,9 @@ type Handler struct {
 	Retry time.Duration
 	// Stuck is how long the handler's loop may take for one turn; 90 s if zero.
 	Stuck time.Duration
+	// Police is how often the outputs of a running job are looked at, if their size is
+	// limited; 5 s if zero.
+	Police time.Duration
 	// Sweep is how often folders of ended jobs are looked for; an hour if zero.
 	Sweep time.Duration
 
@@ -112,7 +115,7 @@ func (h *Handler) Run(ctx context.Context) error {
 	for _, d := range []struct {
 		value    *time.Duration
 		standard time.Duration
-	}{{&h.Poll, 5 * time.Second}, {&h.Blink, 100 * time.Millisecond}, {&h.Retry, time.Second}, {&h.Stuck, 90 * time.Second}, {&h.Sweep, time.Hour}} {
+	}{{&h.Poll, 5 * time.Second}, {&h.Blink, 100 * time.Millisecond}, {&h.Retry, time.Second}, {&h.Stuck, 90 * time.Second}, {&h.Police, 5 * time.Second}, {&h.Sweep, time.Hour}} {
 		if *d.value == 0 {
 			*d.value = d.standard
 		}
@@ -222,8 +225,8 @@ func (h *Handler) claim(ctx context.Context) {
 		return
 	}
 	free := h.free()
-	if free <= 0 {
-		return
+	if len(h.Runners) > 1 {
+		h.Member.LeaveOut(h.full())
 	}
 	claims, err := h.Member.Claim(ctx, free)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,7 +68,10 @@ type server struct {
 	inner   map[string]jobhandler.InternalTool
 	conf    *config.JobConfig
 	adjust  func(*jobhandler.Handler)
+	tags    []string // of handlers; `_default_` unless set
 }
+
+var people atomic.Int64
 
 func newServer(t *testing.T, db *store.DB) *server {
 	t.Helper()
@@ -91,9 +95,10 @@ func newServer(t *testing.T, db *store.DB) *server {
 		Assign: func(context.Context, string) (string, error) { return "_default_", nil }, ChromInfo: func(string) string { return "" }, JobsDir: filepath.Join(s.dir, "jobs"),
 	}
 	var user, history int64
+	name := fmt.Sprintf("ann-%d", people.Add(1)) // several servers may share a database
 	err = db.Write(t.Context(), func(tx *store.Tx) (err error) {
 		if user, err = store.Insert(t.Context(), tx, "galaxy_user", store.Values{
-			"email": "ann@example.org", "username": "ann", "password": "x", "active": true, "deleted": false, "purged": false,
+			"email": name + "@example.org", "username": name, "password": "x", "active": true, "deleted": false, "purged": false,
 		}); err != nil {
 			return err
 		}
@@ -132,11 +137,7 @@ func (s *server) command(id, command string) {
 func (s *server) router() *destination.Router {
 	s.t.Helper()
 	if s.conf == nil {
-		s.conf = &config.JobConfig{
-			Runners:            []config.Runner{{ID: "local", Load: "galaxy.jobs.runners.local:LocalJobRunner", Workers: 3}},
-			Destinations:       []config.Destination{{ID: "local", Runner: "local"}},
-			DefaultDestination: "local",
-		}
+		s.conf = localOnly()
 	}
 	r, err := destination.New(s.conf, destination.Options{})
 	if err != nil {
@@ -147,12 +148,16 @@ func (s *server) router() *destination.Router {
 
 func (s *server) known(name string) bool { return len(s.conf.DestinationsFor(name)) > 0 }
 
-// handler starts a handler; calling what it gives stops it and waits.
-func (s *server) handler(name string) (stop func()) {
+// open joins a handler, which is to be run.
+func (s *server) open(name string) (*jobhandler.Handler, *pool.Member) {
 	s.t.Helper()
 	types := datatype.Default()
 	log := slog.New(slog.NewTextHandler(s.t.Output(), nil))
-	member, err := pool.Join(s.t.Context(), s.db, pool.Options{ServerName: name, Kind: "handler", Tags: []string{"_default_"}, Log: log})
+	tags := s.tags
+	if tags == nil {
+		tags = []string{"_default_"}
+	}
+	member, err := pool.Join(s.t.Context(), s.db, pool.Options{ServerName: name, Kind: "handler", Tags: tags, Log: log, Wake: s.bus})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -163,11 +168,27 @@ func (s *server) handler(name string) (stop func()) {
 	h := &jobhandler.Handler{
 		DB: s.db, Member: member, Wake: s.bus, Toolbox: s.box, Objects: s.objects, IDs: s.ids, Datatypes: types,
 		ToolDatatypes: tool.RegistryDatatypes(types), Runners: map[string]jobhandler.Runner{"local": {Runner: run, Workers: 3}},
-		Router: s.router(), Known: s.known, JobsDir: s.jobs.JobsDir, Cleanup: s.cleanup, Poll: 20 * time.Millisecond, Log: log, Internal: s.inner, Retry: 10 * time.Millisecond,
+		Router: s.router(), Known: s.known, JobsDir: s.jobs.JobsDir, Cleanup: s.cleanup, Poll: 20 * time.Millisecond, Log: log, Internal: s.inner,
+		Retry: 10 * time.Millisecond,
 	}
 	if s.adjust != nil {
 		s.adjust(h)
 	}
+	return h, member
+}
+
+// runHandler runs a handler until it ends.
+func (s *server) runHandler(name string) error {
+	s.t.Helper()
+	h, member := s.open(name)
+	err := h.Run(s.t.Context())
+	return errors.Join(err, member.Leave(context.Background()))
+}
+
+// handler starts a handler; calling what it gives stops it and waits.
+func (s *server) handler(name string) (stop func()) {
+	s.t.Helper()
+	h, member := s.open(name)
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()

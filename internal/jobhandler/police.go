@@ -19,9 +19,6 @@ const (
 	stoppedOutput      = "output-size"
 )
 
-// policeEvery is how often the outputs of a running job are looked at.
-const policeEvery = 5 * time.Second
-
 // police stops an attempt that goes beyond a limit on time or on the size of an
 // output, on the side, until ctx ends. The reason is written into the folder
 // first, so that it counts whoever collects the attempt.
@@ -41,7 +38,7 @@ func (h *Handler) police(ctx context.Context, p *prepared, r runner.Runner, run 
 					h.Log.Warn("a job that went beyond a limit could not be stopped; it is tried again", "job", p.claim.JobID, "limit", s.Reason, "error", err)
 				}
 			}
-			wait := policeEvery
+			wait := h.Police
 			if begun := p.dir.Begun(run.Attempt); walltime > 0 && !begun.IsZero() {
 				wait = min(wait, max(time.Until(begun.Add(walltime)), h.Retry))
 			} else if walltime > 0 {
