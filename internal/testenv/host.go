@@ -25,10 +25,17 @@ import (
 // its own. The files are shared, as by NFS, except for the folders that are private.
 type Host struct {
 	Name string
-	// Forwards are addresses on this host, HOST:PORT, for the UNIX sockets that it was given, in their order.
+	// Forwards are the addresses on this host, HOST:PORT, of the ways that it was given, in their order.
 	Forwards []string
 
 	pid int
+}
+
+// Way leads out of a host: a UNIX socket, since files are shared, that is reached there by TCP.
+type Way struct {
+	Socket string `json:"socket"`
+	// Port of the host's loopback address; 0 for any.
+	Port int `json:"port"`
 }
 
 // hostOrders are what the first process of a host is told.
@@ -36,8 +43,7 @@ type hostOrders struct {
 	Name string `json:"name"`
 	// Private are folders that look empty there at first.
 	Private []string `json:"private"`
-	// Sockets are UNIX sockets that are to be reached by TCP.
-	Sockets []string `json:"sockets"`
+	Ways    []Way    `json:"ways"`
 }
 
 // hostVariable makes a test's program the first process of a host.
@@ -54,11 +60,11 @@ func init() {
 }
 
 // NewHost starts a host; it ends, with every process on it, at the end of the test. The folders given as private are
-// empty there; the UNIX sockets are reached there at Forwards, since a UNIX socket is all that leads out of its network.
-func NewHost(t testing.TB, name string, private, sockets []string) *Host {
+// empty there, and the ways are all that leads out of its network.
+func NewHost(t testing.TB, name string, private []string, ways ...Way) *Host {
 	t.Helper()
 	external(t)
-	orders, err := json.Marshal(hostOrders{name, private, sockets})
+	orders, err := json.Marshal(hostOrders{name, private, ways})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,17 +156,17 @@ func hostMain(text string) error {
 			return fmt.Errorf("an empty %s: %w", dir, err)
 		}
 	}
-	if err := errors.Join(unix.Sethostname([]byte(orders.Name)), loopbackUp()); err != nil {
+	if err := errors.Join(unix.Sethostname([]byte(orders.Name)), loopbackUp(), ownHosts(orders.Name)); err != nil {
 		return err
 	}
 	addresses := []string{}
-	for _, socket := range orders.Sockets {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for _, way := range orders.Ways {
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(way.Port))
 		if err != nil {
 			return err
 		}
 		addresses = append(addresses, l.Addr().String())
-		go forward(l, socket)
+		go forward(l, way.Socket)
 	}
 	orphans := make(chan os.Signal, 1)
 	signal.Notify(orphans, unix.SIGCHLD)
@@ -180,7 +186,21 @@ func hostMain(text string) error {
 	return err
 }
 
-// loopbackUp switches the loopback interface on, which a new network has but does not use.
+// ownHosts lets the host know its own name, as every one does.
+func ownHosts(name string) error {
+	file, err := os.CreateTemp("", "hosts-")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(file, "127.0.0.1 localhost\n%s %s\n", net.IP(hostAddress), name)
+	err = errors.Join(err, file.Chmod(0o644), file.Close())
+	if err == nil {
+		err = unix.Mount(file.Name(), "/etc/hosts", "", unix.MS_BIND, "")
+	}
+	return errors.Join(err, os.Remove(file.Name())) // the mount keeps it
+}
+
+// loopbackUp switches the loopback interface on, which a new network has but does not use, and gives it an address.
 func loopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -195,8 +215,21 @@ func loopbackUp() error {
 		return err
 	}
 	request.SetUint16(request.Uint16() | unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request); err != nil {
+		return err
+	}
+	// Without an address besides 127.0.0.1 no name is found: getaddrinfo takes the machine to have no network.
+	if request, err = unix.NewIfreq("lo:1"); err != nil {
+		return err
+	}
+	if err := request.SetInet4Addr(hostAddress); err != nil {
+		return err
+	}
+	return unix.IoctlIfreq(fd, unix.SIOCSIFADDR, request)
 }
+
+// hostAddress is the address of a host in its own network, in which nobody else is.
+var hostAddress = []byte{10, 0, 0, 1}
 
 // forward connects whoever comes with a UNIX socket.
 func forward(l net.Listener, socket string) {

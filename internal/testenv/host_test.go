@@ -94,12 +94,12 @@ func TestASecondHostSharesFilesAlone(t *testing.T) {
 	}
 	socket := filepath.Join(shared, "echo")
 	NewProxy(t, socket, "tcp", echo(t).Addr().String())
-	h := NewHost(t, "elsewhere", []string{private}, []string{socket})
+	h := NewHost(t, "elsewhere", []string{private}, Way{Socket: socket})
 	host, port, err := net.SplitHostPort(h.Forwards[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := fmt.Sprintf(`cat /proc/sys/kernel/hostname; ls %s; ls %s; ls -d /proc/[0-9]* | wc -l; cat /proc/net/dev | grep -c :
+	script := fmt.Sprintf(`getent ahostsv4 elsewhere >/dev/null && cat /proc/sys/kernel/hostname; ls %s; ls %s; ls -d /proc/[0-9]* | wc -l; cat /proc/net/dev | grep -c :
 		exec 3<>/dev/tcp/%s/%s; echo through >&3; read -r line <&3; echo $line; exec 3>&-; readlink /proc/self/ns/pid; sleep 3600 & disown; echo $!`,
 		shared, private, host, port)
 	out, err := h.Command("bash", "-c", "exec >"+shared+"/out 2>&1; "+script).CombinedOutput()
