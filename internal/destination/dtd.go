@@ -196,8 +196,8 @@ func (in *dtdReader) globalDefault(root *node) {
 			in.defaultPriority = in.priorities[0]
 		}
 	}
-	if id := in.fallback.get(in.defaultPriority, ""); len(in.router.cfg.DestinationsFor(id)) == 0 {
-		in.fail(d, "the default_destination “%s” is neither a destination's id nor a tag of the job configuration", clip(id, 60))
+	if in.fallback.get(in.defaultPriority, "") == "" {
+		in.fail(d, "default_destination names no destination")
 	}
 }
 
@@ -205,7 +205,7 @@ func (in *dtdReader) globalDefault(root *node) {
 func (in *dtdReader) target(n *node) dtdTarget {
 	check := func(n *node) string {
 		if n.text != "fail" && len(in.router.cfg.DestinationsFor(n.text)) == 0 {
-			in.warn(n, "“%s” is neither a destination's id nor a tag of the job configuration; jobs sent there will fail", clip(n.text, 60))
+			in.fail(n, "“%s” is neither a destination's id nor a tag of the job configuration", clip(n.text, 60))
 		}
 		return n.text
 	}

@@ -96,6 +96,7 @@ func TestGalaxysModelsReadOurDatabase(t *testing.T) {
 	}{
 		{"SQLite", testenv.Options{}},
 		{"PostgreSQL", testenv.Options{Postgres: true, WebWorkers: 2, Handlers: 2}},
+		{"MariaDB", testenv.Options{MariaDB: true, WebWorkers: 2, Handlers: 2}},
 	} {
 		t.Run(engine.name, func(t *testing.T) {
 			engine.options.Settings = map[string]any{"id_secret": idSecret}
@@ -103,6 +104,7 @@ func TestGalaxysModelsReadOurDatabase(t *testing.T) {
 			w := site{t: t, name: "Orrery", url: server.URL, key: testenv.AdminKey}.firstDay()
 			server.Stop()
 			url := strings.TrimSuffix(server.Connector, "?isolation_level=IMMEDIATE")
+			url = strings.Replace(url, "mysql://", "mysql+pymysql://", 1)
 			f := readDatabase(t, url, filepath.Join(server.DataDir, "objects"))
 			wantSchema(t, f)
 			wantPerson(t, f, w)

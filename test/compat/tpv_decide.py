@@ -54,7 +54,8 @@ def decide(mapper, case):
     try:
         d = mapper.map_to_destination(None, tool, user, job, None, case.get("resources") or {}, None)
     except JobMappingException as e:
-        return {"refused": e.failure_message}
+        # What follows the colon of “This entity is abstract …” holds addresses in memory.
+        return {"refused": str(e.failure_message).split(" : ")[0]}
     except JobNotReadyException:
         return {"wait": True}
     except Exception as e:  # noqa: BLE001
