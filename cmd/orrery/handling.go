@@ -48,6 +48,12 @@ func (p *process) decide(ctx context.Context) error {
 	f.tags = slices.Compact(f.tags)
 	f.handleJobs = f.handleJobs || planned && own.HandleJobs
 	p.own = own
+	if engine.NoSkipLocked && !f.foreground {
+		// The supervisor took the database to be recent.
+		for _, notice := range p.plan.Notices {
+			p.log.Warn(notice)
+		}
+	}
 	if f.foreground {
 		for _, line := range p.plan.Table() {
 			p.log.Info(line)

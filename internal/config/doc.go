@@ -1,11 +1,12 @@
-// Package config reads the administrator's files into one typed [Config]: galaxy.yml with its `galaxy:` and `gravity:`
-// sections, the job configuration in XML, YAML or inline, and the environment variables that override them.
+// Package config reads the administrator's files into one typed [Config]: galaxy.yml with its `galaxy:`, `gravity:` and
+// `uwsgi:` sections, or galaxy.ini, the job configuration in XML, YAML or inline, and the environment variables that
+// override them.
 //
 // Everything that is wrong is reported as a [Problem] with its file and line; a start goes ahead with warnings and
 // notices, never with an error. Values that nobody set have Galaxy 26.1's defaults (options.tsv), and relative paths
 // resolve as Galaxy resolves them.
 //
 // The package may import internal/galaxy and nothing else of ours. Begin reading at [Load] in load.go; yaml.go turns a
-// file into nodes that remember their lines, settings.go turns nodes into typed values, paths.go resolves paths,
+// file into nodes that remember their lines, uwsgi.go and ini.go read the older forms, settings.go turns nodes into typed values, paths.go resolves paths,
 // config.go holds the result, job.go and its neighbours the job configuration.
 package config

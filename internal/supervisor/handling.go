@@ -24,6 +24,8 @@ type Engine struct {
 	Name string
 	// NoSkipLocked tells that it has no SELECT … FOR UPDATE SKIP LOCKED and nothing that does the same.
 	NoSkipLocked bool
+	// Assumed tells that nobody has asked the database yet, and that its version decides.
+	Assumed bool
 }
 
 // EngineOf is what can be said before the database has been asked: every engine is taken to be recent.
@@ -32,7 +34,7 @@ func EngineOf(db config.Database) Engine {
 	case config.PostgreSQL:
 		return Engine{Name: "PostgreSQL"}
 	case config.MySQL:
-		return Engine{Name: "MariaDB/MySQL"}
+		return Engine{Name: "MariaDB/MySQL", Assumed: true}
 	default:
 		return Engine{Name: "SQLite"}
 	}
@@ -246,6 +248,9 @@ func methods(c *config.Config, engine Engine, farms, anyHandlers bool) (out []Me
 		add(Isolation, which+" on "+engine.Name+", which has no SKIP LOCKED")
 		notices = append(notices, fmt.Sprintf("no assignment method is configured, and %s has no SKIP LOCKED: taking %s", engine.Name, Isolation))
 	} else {
+		if engine.Assumed {
+			which += ", if it is MariaDB 10.6 or MySQL 8.0 or later, which is asked at the start; else " + Isolation
+		}
 		add(SkipLocked, which)
 	}
 	return out, notices, nil

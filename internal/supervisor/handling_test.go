@@ -225,6 +225,16 @@ func TestNeverRuns(t *testing.T) {
 	}
 }
 
+func TestMethodOfADatabaseThatNobodyAsked(t *testing.T) {
+	plan, err := site{galaxy: "galaxy:\n  database_connection: mysql://g:g@localhost/galaxy\n"}.plan(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := plan.Handling.Methods[0]; m.Name != SkipLocked || !strings.Contains(m.Why, "if it is MariaDB 10.6 or MySQL 8.0 or later") {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestCanAttach(t *testing.T) {
 	for _, test := range []struct {
 		name string

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -227,7 +228,7 @@ func handlers(c *config.Config, webs []Planned) (out []Planned, notices []string
 	for _, g := range c.Gravity.Handlers {
 		for _, name := range g.ProcessNames(c.Gravity.InstanceName) {
 			out = append(out, Planned{ServerName: name, Kind: Handler, Group: g.Name, HandleJobs: true, Pools: g.Pools, Tags: c.Jobs.TagsOf(name, g.Pools),
-				Plugins: pluginsOf(c, name), Environment: g.Environment, Umask: umask(g.Umask), StopTimeout: seconds(g.StopTimeout), LogFile: logFile(c, name)})
+				Plugins: pluginsOf(c, name), Environment: environmentOf(c, name, g.Environment), Umask: umask(g.Umask), StopTimeout: seconds(g.StopTimeout), LogFile: logFile(c, name)})
 		}
 	}
 	named := map[string]bool{}
@@ -325,6 +326,18 @@ func pluginsOf(c *config.Config, id string) []string {
 		}
 	}
 	return nil
+}
+
+// environmentOf adds the variables that job_conf.yml gives a handler to those of gravity, which win.
+func environmentOf(c *config.Config, id string, environment map[string]string) map[string]string {
+	for _, h := range c.Jobs.Handling.Handlers {
+		if h.ID == id && len(h.Environment) > 0 {
+			both := maps.Clone(h.Environment)
+			maps.Copy(both, environment)
+			return both
+		}
+	}
+	return environment
 }
 
 // assign fills in who takes what.
