@@ -205,11 +205,30 @@ func (s *Service) creations() *store.Group[*creation] {
 			for i, c := range items {
 				c.made = Created{Job: jobs[i], Outputs: outputs[i], Names: c.OutputNames}
 			}
-			tx.AfterCommit(func() { s.Wake.Wake(NewTopic) })
+			tx.AfterCommit(func() { s.wakeHandlers(news) })
 			return nil
 		}}
 	})
 	return s.group
+}
+
+// wakeHandlers tells of new jobs: one idle handler for each of a few, and all
+// that are idle of many.
+func (s *Service) wakeHandlers(news []store.NewJob) {
+	const few = 4
+	count := map[string]int{}
+	for _, n := range news {
+		count[n.Handler]++
+	}
+	for handler, n := range count {
+		if n > few {
+			s.Wake.Wake(wake.Jobs(handler))
+			continue
+		}
+		for range n {
+			s.Wake.WakeOne(wake.Jobs(handler))
+		}
+	}
 }
 
 // Emails gives the owners' addresses of jobs by user id, when they are wanted.

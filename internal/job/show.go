@@ -7,6 +7,7 @@ import (
 	"orrery/internal/access"
 	"orrery/internal/galaxy"
 	"orrery/internal/store"
+	"orrery/internal/wake"
 )
 
 // Dataset is an input or output of a job, as the API names it.
@@ -220,7 +221,7 @@ func (s *Service) Resume(ctx context.Context, a *galaxy.Actor, id int64) (*store
 		return nil, err
 	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		tx.AfterCommit(func() { s.Wake.Wake(NewTopic) })
+		tx.AfterCommit(func() { s.Wake.Wake(wake.Jobs(handler)) })
 		return store.ResumeJobs(ctx, tx, []int64{id}, handler)
 	})
 	if err != nil {

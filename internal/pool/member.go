@@ -71,6 +71,7 @@ type Member struct {
 	after    int64       // the owner whose jobs were claimed last
 	leftOut  []string    // runners without a place
 	full     bool        // no slot was free after the last claim
+	more     bool        // there may have been more jobs then
 	drained  bool
 	seen     map[store.UUID]time.Time // since when instances of other hosts are known to be gone
 
@@ -424,7 +425,7 @@ func (m *Member) Claim(ctx context.Context, n int) (claims []store.Claim, err er
 			return claims, err
 		}
 		m.mu.Lock()
-		m.after = got.After
+		m.after, m.more = got.After, got.More
 		m.mu.Unlock()
 		m.claims.Add(int64(len(got.Jobs)))
 		claims = append(claims, got.Jobs...)
@@ -432,8 +433,32 @@ func (m *Member) Claim(ctx context.Context, n int) (claims []store.Claim, err er
 			break
 		}
 	}
-	m.setFull(len(claims) == n)
+	if len(claims) == n {
+		m.setFull(true)
+		m.passOn(claims)
+	}
 	return claims, nil
+}
+
+// passOn tells another that there may be more of the jobs of which this member
+// has taken what it can.
+func (m *Member) passOn(claims []store.Claim) {
+	if m.opts.Wake == nil {
+		return
+	}
+	m.mu.Lock()
+	more := m.more
+	m.mu.Unlock()
+	if !more {
+		return
+	}
+	var told []string
+	for _, c := range claims {
+		if !slices.Contains(told, c.Pool) && c.Pool != m.opts.ServerName {
+			told = append(told, c.Pool)
+			m.opts.Wake.WakeNext(wake.Jobs(c.Pool))
+		}
+	}
 }
 
 // TakeOver takes at most free unfinished jobs that are nobody's any more: of

@@ -145,7 +145,7 @@ const claimStatement = `WITH RECURSIVE arg AS (
 		ON CONFLICT (job_id) DO UPDATE SET instance = excluded.instance, epoch = orrery_claim.epoch + 1, pool = excluded.pool
 		RETURNING job_id, instance, epoch, attempt, pool)
 	SELECT c.job_id, c.instance, c.epoch, c.attempt, c.pool, t.owner,
-		(SELECT count(*) FROM candidate) >= (SELECT count(*) FROM taken) + SPARE OR (SELECT max(turn) FROM candidate) >= (SELECT each FROM bound)
+		(SELECT count(*) FROM candidate) > (SELECT count(*) FROM taken) OR (SELECT max(turn) FROM candidate) >= (SELECT each FROM bound)
 	FROM claimed c JOIN taken t ON t.id = c.job_id ORDER BY t.turn, t.step, t.id`
 
 // claimKind tells the texts of a claim apart.

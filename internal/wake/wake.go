@@ -233,32 +233,56 @@ func (b *Bus) tellOthers(m message) {
 // process if it is idle, else an idle one of this host, else one of each other
 // host. Who does not answer in a moment is busy, stopped or dead: the next one is
 // woken then.
-func (b *Bus) WakeOne(topic string) {
-	if b.takes(topic) {
-		b.deliver(topic)
+func (b *Bus) WakeOne(topic string) { b.wakeOne(topic, true) }
+
+// WakeNext is WakeOne for another process of this host, and for nobody if none is
+// idle: who has taken what it can says so, if there is more.
+func (b *Bus) WakeNext(topic string) { b.wakeOne(topic, false) }
+
+func (b *Bus) wakeOne(topic string, anywhere bool) {
+	if taken, seen := b.take(topic); anywhere && taken {
+		b.start(func() {
+			timer := time.NewTimer(patience)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-b.closing:
+				return
+			}
+			if !seen() { // this process is busy with something else
+				b.wakeFirst(topic, true)
+			}
+		})
 		return
 	}
-	names := b.listeners(b.topicFolder(topic))
-	if len(names) == 0 {
-		b.tellOthers(message{Kind: "one", Topic: topic})
-		return
-	}
-	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	id, answers := b.expect()
-	if !b.start(func() { b.wakeFirst(topic, names, id, answers) }) {
-		b.forget(id)
-	}
+	b.start(func() { b.wakeFirst(topic, anywhere) })
 }
 
-// takes tells whether this process can be chosen for a topic.
-func (b *Bus) takes(topic string) bool {
+// take wakes this process's subscribers of a topic and tells whether one was free
+// to be woken; seen tells later whether it has taken notice.
+func (b *Bus) take(topic string) (taken bool, seen func() bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.subscribers[topic]) > 0 && !b.away[topic]
+	if b.away[topic] {
+		return false, nil
+	}
+	var told []chan struct{}
+	for _, ch := range b.subscribers[topic] {
+		select {
+		case ch <- struct{}{}:
+			told = append(told, ch)
+		default: // it has not even seen the last one
+		}
+	}
+	return len(told) > 0, func() bool { return !slices.ContainsFunc(told, func(ch chan struct{}) bool { return len(ch) > 0 }) }
 }
 
-// wakeFirst wakes one listener after the other until one says that it is awake.
-func (b *Bus) wakeFirst(topic string, names []string, id uint64, answers <-chan message) {
+// wakeFirst wakes one other listener of this host after the other until one says
+// that it is awake.
+func (b *Bus) wakeFirst(topic string, anywhere bool) {
+	names := slices.DeleteFunc(b.listeners(b.topicFolder(topic)), func(name string) bool { return name == b.socket })
+	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	id, answers := b.expect()
 	defer b.forget(id)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -277,7 +301,9 @@ func (b *Bus) wakeFirst(topic string, names []string, id uint64, answers <-chan 
 			return
 		}
 	}
-	b.tellOthers(message{Kind: "one", Topic: topic})
+	if anywhere {
+		b.tellOthers(message{Kind: "one", Topic: topic})
+	}
 }
 
 // start runs f in a goroutine that Close waits for; not after Close.
@@ -406,8 +432,7 @@ func (b *Bus) handle(m message) {
 		b.deliver(m.Topic)
 	case "one":
 		answer := "no"
-		if b.takes(m.Topic) {
-			b.deliver(m.Topic)
+		if taken, _ := b.take(m.Topic); taken {
 			answer = "yes"
 		}
 		b.sendTo(from, message{Kind: answer, ID: m.ID})
@@ -437,15 +462,8 @@ func (b *Bus) fromElsewhere(m message) {
 	case "wake":
 		b.WakeHost(m.Topic)
 	case "one":
-		// Not WakeOne: this must not travel on.
-		if b.takes(m.Topic) {
-			b.deliver(m.Topic)
-			return
-		}
-		names := b.listeners(b.topicFolder(m.Topic))
-		rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-		for _, name := range names[:min(2, len(names))] {
-			b.sendTo(name, message{Kind: "wake", Topic: m.Topic})
+		if taken, _ := b.take(m.Topic); !taken {
+			b.start(func() { b.wakeFirst(m.Topic, false) }) // this must not travel on
 		}
 	}
 }
