@@ -118,16 +118,12 @@ func withoutComment(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// uwsgiActed are uWSGI's options that say something here; uwsgiIdle those that need nothing, since they start Python,
-// its threads and processes. Whatever else is set is named once in a notice.
-var (
-	uwsgiActed = wordSet(`processes workers p threads http http-socket socket uwsgi-socket s shared-socket mule mules
-		farm reload-mercy worker-reload-mercy mule-reload-mercy zerg zerg-pool zerg-server`)
-	uwsgiIdle = wordSet(`module wsgi virtualenv home venv pythonpath pp master enable-threads offload-threads
-		py-call-osafterfork buffer-size lazy lazy-apps plugin plugins plugins-dir paste paste-logger ini-paste
-		ini-paste-logged yaml yml ini need-app single-interpreter no-orphans memory-report
-		strict vacuum thunder-lock auto-procname procname procname-prefix thread-stacksize die-on-idle`)
-)
+// uwsgiIdle are uWSGI's options that need nothing here, since they start Python, its threads and processes. Whatever else
+// is set and not read below is named once in a notice.
+var uwsgiIdle = wordSet(`module wsgi virtualenv home venv pythonpath pp master enable-threads offload-threads
+	py-call-osafterfork buffer-size lazy lazy-apps plugin plugins plugins-dir paste paste-logger ini-paste
+	ini-paste-logged yaml yml ini need-app single-interpreter no-orphans memory-report
+	strict vacuum thunder-lock auto-procname procname procname-prefix thread-stacksize die-on-idle`)
 
 // readUwsgi reads the section's options, given in the order they are written.
 func readUwsgi(n *node, r *report, env map[string]string) Uwsgi {

@@ -43,13 +43,13 @@ func (p *Plan) Table() []string {
 		}
 		row(what, h.target(m.Target, m.IsID), takers)
 	}
-	w.Flush()
+	_ = w.Flush() // a strings.Builder takes everything
 	w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row("PROCESS", "KIND", "HANDLES JOBS OF", "POOLS", "RUNNERS", "LISTENS AT")
 	for _, process := range p.Processes {
 		row(process.ServerName, string(process.Kind), h.serves(process), list(process.Pools, "-"), plugins(process), list(process.Binds, "-"))
 	}
-	w.Flush()
+	_ = w.Flush() // a strings.Builder takes everything
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(&b, "  warning: %s\n", warning)
 	}
