@@ -172,6 +172,9 @@ func (w *walk) editPage(id string) {
 	w.Click("#dataset-attributes-default-save")
 	w.See(".alert has Attributes updated")
 	w.See(item(2, "ok") + " has a table of genes")
+	// Once its title is the new one, the form was made anew.
+	w.Until("the title to change", `[...document.querySelectorAll("h1, h2, h3")].some(e => e.innerText.includes("a table of genes"))`)
+	w.Quiet()
 	w.Screenshot("attributes saved")
 	w.Click("a[role=tab] has Datatypes")
 	w.Screenshot("edit datatypes")
