@@ -77,6 +77,19 @@ func (b *Browser) See(name string) {
 	b.Until("to see «"+name+"»", element(name))
 }
 
+// Shows tells whether an element comes to be visible within a time.
+func (b *Browser) Shows(name string, within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(b.Context, within)
+	defer cancel()
+	return poll(ctx, nil, func() error {
+		seen, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!"+element(name)))
+		if err == nil && !seen {
+			err = errors.New("not so yet")
+		}
+		return err
+	}) == nil
+}
+
 // Gone waits until no such element is visible.
 func (b *Browser) Gone(name string) {
 	b.t.Helper()
