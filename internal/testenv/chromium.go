@@ -316,11 +316,14 @@ func (b *Browser) give(what string, err error) {
 	name := b.Screenshot("failed " + what)
 	ctx, cancel := context.WithTimeout(b.Context, 5*time.Second)
 	defer cancel()
-	text, failed := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.slice(0, 3000)`))
+	text, failed := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.slice(0, 3000) +
+		"\nin the history:\n" + (document.querySelector("#current-history-panel")?.innerText.slice(0, 2000) ?? "(it is not there)")`))
 	if failed != nil {
 		text = "(the page does not answer)"
 	}
-	b.t.Fatalf("%s: %v\nscreenshot %s\nthe page says:\n%s", what, err, name, text)
+	requests := b.Requests()
+	b.t.Fatalf("%s: %v\nscreenshot %s\nthe page says:\n%s\nthe last requests:\n%s", what, err, name, text,
+		strings.Join(requests[max(0, len(requests)-40):], "\n"))
 }
 
 // Screenshot saves a picture of the page and returns the file's name. Where to is said by ORRERY_SCREENSHOTS.

@@ -77,6 +77,19 @@ func (b *Browser) See(name string) {
 	b.Until("to see «"+name+"»", element(name))
 }
 
+// Shows tells whether an element comes to be visible within a time.
+func (b *Browser) Shows(name string, within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(b.Context, within)
+	defer cancel()
+	return poll(ctx, nil, func() error {
+		seen, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!"+element(name)))
+		if err == nil && !seen {
+			err = errors.New("not so yet")
+		}
+		return err
+	}) == nil
+}
+
 // Gone waits until no such element is visible.
 func (b *Browser) Gone(name string) {
 	b.t.Helper()
@@ -105,9 +118,12 @@ func (b *Browser) Eval(expression string) string {
 	return text
 }
 
-// Click waits until an element is there, enabled, at rest and not covered by another, and clicks it with the mouse.
+// Click waits until an element is there, enabled, at rest and not covered by another, and clicks it with the mouse. A page
+// may still move between the look and the click, so the page itself says whether the element got it; if not, it is
+// clicked again.
 func (b *Browser) Click(name string) {
 	b.t.Helper()
+	b.settle()
 	var last [2]float64
 	b.within("click «"+name+"»", Patience, func(ctx context.Context) error {
 		type place struct {
@@ -128,6 +144,8 @@ func (b *Browser) Click(name string) {
 			const top = e.ownerDocument.elementFromPoint(x, y);
 			if (!inside(e, top)) return {why: "it is covered by " + (top ? top.outerHTML.slice(0, 200) : "nothing")};
 			const frame = view.frameElement ? view.frameElement.getBoundingClientRect() : {left: 0, top: 0};
+			view.top.wasHit = undefined;
+			e.ownerDocument.addEventListener("pointerdown", hit => { view.top.wasHit = inside(e, hit.target); }, {capture: true, once: true});
 			return {x: x + frame.left, y: y + frame.top, why: ""};
 		})(`+element(name)+`)`))
 		switch {
@@ -140,8 +158,28 @@ func (b *Browser) Click(name string) {
 			last = here
 			return errors.New("it is moving")
 		}
-		return chromedp.Do(ctx, chromedp.MouseClickXY(at.X, at.Y))
+		if err := chromedp.Do(ctx, chromedp.MouseClickXY(at.X, at.Y)); err != nil {
+			return err
+		}
+		missed, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("window.wasHit === false"))
+		if err == nil && missed {
+			return errors.New("another element got the click")
+		}
+		return nil // a click may have led to another page, which knows nothing of it
 	})
+}
+
+// settle waits until the page has the answers it asked for: what they change would move under the mouse. A page that
+// always asks for something is not waited for longer than a person would.
+func (b *Browser) settle() {
+	since := time.Now()
+	for began := since; time.Since(began) < 5*time.Second && time.Since(since) < 100*time.Millisecond; time.Sleep(10 * time.Millisecond) {
+		b.mu.Lock()
+		if len(b.open) > 0 {
+			since = time.Now()
+		}
+		b.mu.Unlock()
+	}
 }
 
 // Fill replaces what stands in a text field by typing.

@@ -173,6 +173,10 @@ func (w *walk) editPage(id string) {
 	w.See(".alert has Attributes updated")
 	w.See(item(2, "ok") + " has a table of genes")
 	w.Screenshot("attributes saved")
+	// The client makes the form anew when the history tells of the change, and forgets which tab was open.
+	w.Open(w.s.URL + "/datasets/" + id + "/edit")
+	w.See("#dataset-attributes-default-save")
+	w.Quiet()
 	w.Click("a[role=tab] has Datatypes")
 	w.Screenshot("edit datatypes")
 	w.Click("#dataset-attributes-autodetect-datatype, button has Auto-detect")

@@ -89,13 +89,21 @@ func (w *walk) ok() {
 		item(w.last, "ok"), item(w.last, "error")))
 }
 
-// expand opens a dataset's details in the history.
+// expand opens a dataset's details in the history. A panel that is just being drawn anew may lose a click; a person
+// clicks again then.
 func (w *walk) expand(hid int) {
 	w.t.Helper()
-	if w.Eval(fmt.Sprintf(`!!document.querySelector('%s .details')`, item(hid, ""))) == "false" {
+	details := item(hid, "") + " .details"
+	for range 3 {
+		if w.Shows(details, 100*time.Millisecond) {
+			return
+		}
 		w.Click(item(hid, "") + " .content-title")
+		if w.Shows(details, 10*time.Second) {
+			return
+		}
 	}
-	w.See(item(hid, "") + " .details")
+	w.See(details)
 }
 
 func (w *walk) register() {
