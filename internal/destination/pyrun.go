@@ -329,7 +329,8 @@ var parents = map[string][]string{
 	"ZeroDivisionError": {"ArithmeticError"}, "OverflowError": {"ArithmeticError"}, "JSONDecodeError": {"ValueError"},
 	"json.decoder.JSONDecodeError": {"ValueError", "JSONDecodeError"}, "UnicodeDecodeError": {"ValueError", "UnicodeError"},
 	"ModuleNotFoundError": {"ImportError"}, "RecursionError": {"RuntimeError"}, "re.error": {"error"},
-	"RequestException": {"OSError", "IOError", "ConnectionError", "Timeout", "HTTPError"},
+	// What requests raises is an OSError, too, and nothing else in a rule is.
+	"OSError": {"IOError", "RequestException", "ConnectionError", "Timeout", "HTTPError"},
 }
 
 func (h pyHandler) takes(err error) bool {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"orrery/internal/config"
 )
@@ -214,4 +215,292 @@ func TestTheRulesDecideAsTotalPerspectiveVortex(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tpvRouter writes rule files and reads them.
+func tpvRouter(t testing.TB, opts Options, files ...string) (*Router, string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	var names []string
+	for i, content := range files {
+		name := string(rune('a'+i)) + ".yml"
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	opts.Dir = dir
+	r, err := New(tpvSite(names...), opts)
+	return r, dir, err
+}
+
+const oneDestination = "destinations:\n  here:\n    runner: local\n"
+
+func TestBadRuleFilesAreRefusedWithTheirLine(t *testing.T) {
+	for content, want := range map[string]string{
+		"tools: [\n":                     "not valid YAML",
+		"tools: 5\n":                     ":1: tools takes a mapping",
+		"tools:\n  a:\n    cores: 1 +\n": ":3: cores: ",
+		"tools:\n  a:\n    mem: |\n      import subprocess\n      4\n":                                      ":4: mem: the module subprocess cannot be imported",
+		"tools:\n  a:\n    mem: |\n      x = 1\n\n      with open('x') as f:\n        pass\n      4\n":      ":6: mem: “with” is not done",
+		"tools:\n  a:\n    params:\n      x: '{cores'\n":                                                    ":4: params: ",
+		"tools:\n  a:\n    env:\n      X: '{1 +}'\n":                                                        ":4: env: ",
+		"tools:\n  a:\n    rules:\n    - if: a b\n":                                                         ":4: if_condition: ",
+		"tools:\n  a:\n    rules:\n    - cores: 1\n":                                                        ":4: a rule needs “if”",
+		"tools:\n  a:\n    rules:\n    - if: true\n      execute: |\n        pass\n        class X: pass\n": ":7: execute: classes cannot be defined",
+		"tools:\n  a:\n    rank: |\n      helpers.sort_of(candidate_destinations)\n":                        ":4: rank: helpers.sort_of is no function",
+		"tools:\n  a:\n    inherits: b\n":                                                                   ":2: a inherits from b, which does not exist",
+		"tools:\n  a:\n    inherits: b\n  b:\n    inherits: a\n":                                            "inherits from itself",
+		"tools:\n  'a(':\n    cores: 1\n":                                                                   ":2: “a(” is not a regular expression",
+		"tools:\n  a:\n    scheduling:\n      require: [x]\n      reject: [x]\n":                            ":5: the tag x is given twice",
+		"tools:\n  a:\n    scheduling:\n      require: x\n":                                                 ":4: require takes a list",
+		"destinations:\n  a:\n    tags: x,y\n":                                                              ":3: tags takes a list",
+		"destinations:\n  a:\n    max_accepted_mem: lots\n":                                                 ":3: max_accepted_mem takes a number",
+		"pools:\n  p:\n    max_concurrent_cores: 3\n":                                                       "resource pools",
+	} {
+		_, dir, err := tpvRouter(t, Options{}, content)
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "a.yml")) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", content, err, want)
+		}
+	}
+}
+
+func TestEveryProblemOfARuleFileIsTold(t *testing.T) {
+	_, _, err := tpvRouter(t, Options{}, "tools:\n  a:\n    cores: 1 +\n    mem: 2 +\n")
+	if err == nil || !strings.Contains(err.Error(), ":3: cores") || !strings.Contains(err.Error(), ":4: mem") {
+		t.Errorf("the problems are %v", err)
+	}
+}
+
+func TestRuleFilesThatAreNotThere(t *testing.T) {
+	for name, c := range map[string]struct {
+		params map[string]any
+		opts   Options
+		want   string
+	}{
+		"a lost file":           {map[string]any{"tpv_config_files": []any{"lost.yml"}}, Options{Dir: t.TempDir()}, "lost.yml: the rule file cannot be read"},
+		"a folder":              {map[string]any{"tpv_config_files": []any{t.TempDir()}}, Options{}, "it is not a file"},
+		"a URL without fetcher": {map[string]any{"tpv_config_files": []any{"https://example.org/tools.yml"}}, Options{}, "not fetched from other servers"},
+		"none":                  {map[string]any{}, Options{}, "names no rule files"},
+		"rules written out":     {map[string]any{"tpv_configs": []any{map[string]any{"tools": nil}}}, Options{}, "put them into a file"},
+		"both":                  {map[string]any{"tpv_configs": "a", "tpv_config_files": "b"}, Options{}, "keep one of them"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.params["function"], c.params["rules_module"] = "map_tool_to_destination", "tpv.rules"
+			if _, err := New(dynamic(c.params), c.opts); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v; want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestRuleFilesOfOtherServersAreFetched(t *testing.T) {
+	var asked []string
+	fetch := func(_ context.Context, url string) ([]byte, error) {
+		asked = append(asked, url)
+		return []byte("tools:\n  .*:\n    params:\n      fetched: '{1 + 1}'\n"), nil
+	}
+	cfg := tpvSite("https://example.org/shared.yml", "own.yml")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "own.yml"), []byte(oneDestination), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := decide(newRouter(t, cfg, Options{Fetch: fetch, Dir: dir}), Request{Tool: Tool{ID: "x"}})
+	if got.ID != "here" || got.Params["fetched"] != "2" || strings.Join(asked, " ") != "https://example.org/shared.yml" {
+		t.Errorf("the decision is %+v, asked were %v", got, asked)
+	}
+}
+
+func TestRulesMayAskOtherServers(t *testing.T) {
+	const rank = "tools:\n  .*:\n    rank: |\n      import requests\n      try:\n        load = requests.get('http://load.example.org', params={'q': 'a b'}).json()\n      except requests.exceptions.RequestException as e:\n        log.warning('no load: %s', e)\n        load = {}\n      sorted(candidate_destinations, key=lambda d: load.get(d.id, 0))\n" +
+		"destinations:\n  one:\n    runner: local\n  two:\n    runner: local\n"
+	asked, warned := "", ""
+	opts := Options{Warn: func(m string) { warned += m }, Fetch: func(_ context.Context, url string) ([]byte, error) {
+		asked = url
+		return []byte(`{"one": 5, "two": 1}`), nil
+	}}
+	r, _, err := tpvRouter(t, opts, rank)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := decide(r, Request{Tool: Tool{ID: "x"}}); got.ID != "two" || asked != "http://load.example.org?q=a+b" {
+		t.Errorf("%+v, asked was %q", got, asked)
+	}
+	opts.Fetch = func(context.Context, string) ([]byte, error) { return nil, errors.New("refused by the guard") }
+	if r, _, err = tpvRouter(t, opts, rank); err != nil {
+		t.Fatal(err)
+	}
+	if got := decide(r, Request{Tool: Tool{ID: "x"}}); got.ID != "one" || !strings.Contains(warned, "refused by the guard") {
+		t.Errorf("%+v; the log says %q", got, warned)
+	}
+}
+
+func TestRulesCountJobs(t *testing.T) {
+	const rules = oneDestination + "tools:\n  .*:\n    rules:\n" +
+		"    - if: helpers.concurrent_job_count_for_tool(app, tool, user) >= 3\n      fail: '{user.username} has enough'\n" +
+		"    - if: |\n        from galaxy.jobs.rule_helper import RuleHelper\n        RuleHelper(app).job_count(for_user_email='a@b.org', for_destinations=['here', 'there'], for_job_states=['queued']) > 2\n" +
+		"      execute: |\n        from galaxy.jobs.mapper import JobNotReadyException\n        raise JobNotReadyException()\n"
+	counts := &countsOf{n: 2}
+	r, _, err := tpvRouter(t, Options{Counts: counts}, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := Request{Tool: Tool{ID: "shed/repos/o/r/t/1.0"}, User: &User{ID: 7, Email: "a@b.org", Username: "abe"}}
+	if got := decide(r, req); got.ID != "here" || len(counts.asked) != 2 {
+		t.Fatalf("%+v after %+v", got, counts.asked)
+	}
+	tool, helper := counts.asked[0], counts.asked[1]
+	if tool.ToolPrefix != "shed/repos/o/r/t/" || tool.UserID != 7 || strings.Join(tool.States, " ") != "queued running" {
+		t.Errorf("concurrent_job_count_for_tool counts %+v", tool)
+	}
+	if helper.UserEmail != "a@b.org" || strings.Join(helper.Destinations, " ") != "here there" || strings.Join(helper.States, " ") != "queued" || !helper.RegisteredOnly {
+		t.Errorf("job_count counts %+v", helper)
+	}
+	counts.n = 3
+	if got := decide(r, req); got.Refused != "abe has enough" {
+		t.Errorf("%+v", got)
+	}
+	counts.err = errors.New("the database does not answer")
+	req.To = "tpv"
+	if _, err := r.Choose(context.Background(), req); !errors.Is(err, counts.err) {
+		t.Errorf("an outage gives %v", err)
+	}
+}
+
+func TestWeights(t *testing.T) {
+	const rules = "tools:\n  .*:\n    rank: helpers.weighted_random_sampling(candidate_destinations)\n" +
+		"    params:\n      disk: \"{helpers.weighted_choice([{'value': 'a', 'weight': 1}, {'value': 'b', 'weight': 3}])['value']}\"\n" +
+		"destinations:\n  never:\n    runner: local\n    params: {weight: 0}\n  seldom:\n    runner: local\n    params: {weight: 1}\n  often:\n    runner: local\n    params: {weight: 9}\n"
+	next := 0
+	r, _, err := tpvRouter(t, Options{Intn: func(n int) int { next += n / 20; return next % n }}, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for range 200 {
+		d := decide(r, Request{Tool: Tool{ID: "x"}})
+		got[d.ID]++
+		got[d.Params["disk"]]++
+	}
+	if got["never"] != 0 || got["seldom"] == 0 || got["often"] < 5*got["seldom"] || got["a"] == 0 || got["b"] < 2*got["a"] {
+		t.Errorf("the destinations and disks are %v", got)
+	}
+}
+
+func TestAFailingRuleTellsTheUserLittleAndTheLogAll(t *testing.T) {
+	r, dir, err := tpvRouter(t, Options{}, oneDestination+"tools:\n  .*:\n    cores: |\n      a = {}\n      a['x']\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Choose(context.Background(), Request{To: "tpv", Tool: Tool{ID: "x"}})
+	var refused *Refused
+	if !errors.As(err, &refused) || strings.Contains(refused.Message, dir) || refused.Cause == nil || !strings.Contains(refused.Cause.Error(), filepath.Join(dir, "a.yml")+":8: cores: KeyError") {
+		t.Errorf("%v, because of %v", err, errors.Unwrap(err))
+	}
+}
+
+func TestAChoiceEndsWithItsContext(t *testing.T) {
+	r, _, err := tpvRouter(t, Options{}, oneDestination+"tools:\n  .*:\n    cores: sum(range(1000))\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := r.Choose(ctx, Request{To: "tpv", Tool: Tool{ID: "x"}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("it gives %v", err)
+	}
+}
+
+func TestJobsAreMappedAtTheSameTime(t *testing.T) {
+	dir, err := filepath.Abs("testdata/tpv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRouter(t, tpvSite("shared.yml", "local.yml"), Options{Dir: dir})
+	req := Request{Tool: Tool{ID: "blast", Version: "2"}, Inputs: []Input{{Name: "q", DatasetID: 1, Size: 12 << 30}}}
+	want := decide(r, req)
+	if want.ID == "" {
+		t.Fatalf("the decision is %+v", want)
+	}
+	results := make(chan decision, 40)
+	for range cap(results) {
+		go func() { results <- decide(r, req) }()
+	}
+	for range cap(results) {
+		if got := <-results; !same(got, want) {
+			t.Errorf("%+v beside %+v", got, want)
+		}
+	}
+}
+
+func TestVersionsAreOrdered(t *testing.T) {
+	ordered := []string{"bad version", "1.dev1", "1.0a1", "1.0a2.dev1", "1.0a2", "1.0b1", "1.0rc1", "1.0", "1.0+galaxy0", "1.0+galaxy1", "1.0+galaxy1.2", "1.0+1", "1.0.post1", "1.0.1", "1.2", "1.10", "2!0.1"}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			got, want := compareVersions(a, b), 0
+			if i < j {
+				want = -1
+			} else if i > j {
+				want = 1
+			}
+			if got != want {
+				t.Errorf("%s against %s: %d, not %d", a, b, got, want)
+			}
+		}
+	}
+	for _, pair := range [][2]string{{"1.0", "1"}, {"1.0.0", "v1.0"}, {"1.0c1", "1.0-rc.1"}, {"1.0-1", "1.0.post1"}} {
+		if compareVersions(pair[0], pair[1]) != 0 {
+			t.Errorf("%s is not %s", pair[0], pair[1])
+		}
+	}
+}
+
+func FuzzRuleFile(f *testing.F) {
+	paths, err := filepath.Glob("testdata/tpv/*.yml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(data), "gpu_tool")
+	}
+	f.Add("tools: {a: &a {rules: [{if: true, execute: 'entity.params = 5'}]}, b: *a}\n"+oneDestination, "a")
+	f.Add("global: {default_inherits: d, context: {x: [1]}}\ntools: {d: {cores: x[0], rank: 'candidate_destinations'}}\n"+oneDestination, "d")
+	f.Fuzz(func(t *testing.T, content, tool string) {
+		root, err := parseYAML("x.yml", []byte(content))
+		if err != nil {
+			return
+		}
+		r := bareRouter(Options{})
+		r.cfg.Runners = []config.Runner{{ID: "local"}, {ID: "slurm"}}
+		l := &tpvLoader{router: r, code: &tpvCode{router: r, blocks: map[codeKey]*pyBlock{}}}
+		l.code.modules = newTPVModules(r)
+		cfg := l.config(root)
+		if len(l.problems) > 0 {
+			return
+		}
+		m := &tpv{router: r, id: "tpv", cfg: cfg, code: l.code}
+		for _, section := range tpvSections {
+			list := cfg.lists[section]
+			for _, id := range list.order {
+				e, err := resolve(list, list.by[id], nil)
+				if err != nil {
+					return
+				}
+				list.by[id] = e
+			}
+		}
+		if m.patterns() != nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		req := Request{Tool: Tool{ID: tool}, User: &User{Email: "a@b.org", Roles: []string{"staff"}}, Inputs: []Input{{Name: "a", Size: 9 << 30}}}
+		if c, err := m.choose(ctx, &req); err == nil && c.Runner == "" {
+			t.Errorf("%q gives a choice without a runner: %+v", content, c)
+		}
+	})
 }

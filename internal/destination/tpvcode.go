@@ -2,6 +2,9 @@ package destination
 
 import (
 	"context"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -49,6 +52,9 @@ func (c *tpvCode) compile(at place, source string, mode codeMode) (*pyBlock, err
 	if err != nil {
 		return nil, err
 	}
+	if err := c.knownHelpers(at, source); err != nil {
+		return nil, err
+	}
 	if at.file == "" {
 		if c.made++; c.made > maxMade {
 			return b, nil // not kept
@@ -56,6 +62,24 @@ func (c *tpvCode) compile(at place, source string, mode codeMode) (*pyBlock, err
 	}
 	c.blocks[key] = b
 	return b, nil
+}
+
+var helperCall = regexp.MustCompile(`(?:^|[^\w.])helpers\.([A-Za-z_]\w*)`)
+
+// knownHelpers finds calls of functions that TPV's helpers do not have, which would fail each job.
+func (c *tpvCode) knownHelpers(at place, source string) error {
+	v, _ := c.modules.module("tpv.core.helpers")
+	helpers, ok := v.(*cheetah.Module)
+	if !ok {
+		return nil
+	}
+	for _, m := range helperCall.FindAllStringSubmatchIndex(source, -1) {
+		name := source[m[2]:m[3]]
+		if _, ok := helpers.Attrs[name]; !ok {
+			return at.problem(1+strings.Count(source[:m[2]], "\n"), "helpers.%s is no function of Total Perspective Vortex that is known here; there are %s", clip(name, 60), strings.Join(slices.Sorted(maps.Keys(helpers.Attrs)), ", "))
+		}
+	}
+	return nil
 }
 
 // eval evaluates the code of a property.
