@@ -171,7 +171,9 @@ func (p *process) openStores(ctx context.Context) (err error) {
 	}
 	p.closers = append(p.closers, p.bus.Close)
 	if p.db.Engine() == store.PostgreSQL {
-		p.bus.JoinPostgreSQL(ctx, p.cfg.Database.DSN())
+		joined, leave := context.WithCancel(ctx)
+		p.closers = append(p.closers, func() error { leave(); return nil }) // before the bus is closed
+		p.bus.JoinPostgreSQL(joined, p.cfg.Database.DSN())
 	}
 	if p.objects, err = objectstore.Open(objectstore.Options{
 		Root: p.cfg.FilePath, StoreBy: objectstore.StoreBy(p.cfg.ObjectStoreStoreBy), CheckOldStyle: p.cfg.Bool("object_store_check_old_style"),
