@@ -30,7 +30,7 @@ type notice struct {
 }
 
 // JoinPostgreSQL lets wake-ups travel between hosts through the database, until
-// ctx ends. One process of each host has a connection that listens, and for what
+// ctx ends or the bus is closed. One process of each host has a connection that listens, and for what
 // there is to tell another one, which it closes after a while; it passes on what
 // comes to the others. A broken connection is opened again, and every topic is
 // woken after that, since something may have been missed.
@@ -55,6 +55,15 @@ func (b *Bus) JoinPostgreSQL(ctx context.Context, dsn string) {
 	b.remote = func(m message) { b.toPostgreSQL(notice{Kind: m.Kind, Topic: m.Topic}) }
 	b.mu.Unlock()
 	b.start(func() {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() { // Close ends it too
+			select {
+			case <-b.closing:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
 		b.Hold(ctx, postgresRole, func(ctx context.Context) {
 			sent := make(chan struct{})
 			go func() {
