@@ -50,7 +50,7 @@ var passing = []string{
 	"no route to host", "network is unreachable", "temporarily unable", "temporarily unavailable", "standby", "transport endpoint",
 	"zero bytes were transmitted", "munge", "authentication", "credential", "message receive failure", "unexpected message",
 	"insane message", "configuration source", "name resolution", "name or service not known", "could not resolve", "slurmdbd",
-	"i/o error writing", "maxsubmit", "maximum job count", "inactive or drain", "reconfigur", "cannot allocate memory", "no space left",
+	"i/o error writing", "slurm_msg_sendto", "missing socket", "maxsubmit", "maximum job count", "inactive or drain", "reconfigur", "cannot allocate memory", "no space left",
 	"stale file handle", "too many open files",
 }
 

@@ -64,15 +64,16 @@ func TestReadingSbatch(t *testing.T) {
 func TestWhichRefusalsPass(t *testing.T) {
 	exit := func(code string) error { return exec.Command("sh", "-c", "exit "+code).Run() }
 	for text, want := range map[string]bool{
-		"sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)":                           true,
-		"sbatch: error: Batch job submission failed: Socket timed out on send/recv operation":                                        true,
-		"sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying":                                               true,
-		"sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy": true,
-		"sbatch: error: Munge encode failed: Failed to access \"/run/munge\": No such file or directory":                             true,
-		"sbatch: error: invalid partition specified: nope":                                                                           false,
-		"sbatch: error: Batch job submission failed: Requested node configuration is not available":                                  false,
-		"sbatch: unrecognized option '--bogus'":                                                                                      false,
-		"":                                                                                                                           false,
+		"sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)":                                                                    true,
+		"sbatch: slurm_msg_sendto: address:port=127.0.0.1:38855 msg_type=4003: Unexpected missing socket error; Batch job submission failed: Unexpected missing socket error": true,
+		"sbatch: error: Batch job submission failed: Socket timed out on send/recv operation":                                                                                 true,
+		"sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying":                                                                                        true,
+		"sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy":                                          true,
+		"sbatch: error: Munge encode failed: Failed to access \"/run/munge\": No such file or directory":                                                                      true,
+		"sbatch: error: invalid partition specified: nope":                                                                                                                    false,
+		"sbatch: error: Batch job submission failed: Requested node configuration is not available":                                                                           false,
+		"sbatch: unrecognized option '--bogus'":                                                                                                                               false,
+		"":                                                                                                                                                                    false,
 	} {
 		err := &commandError{name: "sbatch", stderr: text, err: exit("1")}
 		if got := unavailable(err); got != want {
