@@ -86,10 +86,15 @@ func (s *site) checkJobs(t *testing.T, made []submission) {
 	var bad []string
 	jobs := s.rows(t, `SELECT j.id, j.state, j.handler, j.info, j.tool_stderr, j.update_time,
 		(SELECT CONCAT(c.instance, ' epoch ', c.epoch, ' attempt ', c.attempt, ' of ', c.pool) FROM orrery_claim c WHERE c.job_id = j.id)
-		FROM job j WHERE j.tool_id = 'fault'`)
+		FROM job j WHERE j.tool_id IN ('fault', 'fault_slurm')`)
 	for _, j := range jobs {
 		if j[1] != "ok" {
-			bad = append(bad, fmt.Sprintf("job %s is %s, of %s (%s %s), last changed %s, claim: %s; its folder: %s", j[0], j[1], j[2], j[3], j[4], j[5], j[6], s.folder(j[0])))
+			var states []string
+			for _, r := range s.rows(t, "SELECT state, create_time, info FROM job_state_history WHERE job_id = "+j[0]+" ORDER BY id") {
+				states = append(states, strings.TrimSpace(strings.Join(r, " ")))
+			}
+			bad = append(bad, fmt.Sprintf("job %s is %s, of %s (%s %s), last changed %s, claim: %s; its folder: %s; it was %s",
+				j[0], j[1], j[2], j[3], j[4], j[5], j[6], s.folder(j[0]), strings.Join(states, ", ")))
 		}
 	}
 	s.none(t, "jobs are not ok", bad)
@@ -140,7 +145,7 @@ func (s *site) checkLedger(t *testing.T) {
 		ran[fields[1]]++
 	}
 	var wrong []string
-	for _, j := range s.rows(t, "SELECT id, state, handler FROM job WHERE tool_id = 'fault'") {
+	for _, j := range s.rows(t, "SELECT id, state, handler FROM job WHERE tool_id IN ('fault', 'fault_slurm')") {
 		if n := ran[j[0]]; n != 1 {
 			wrong = append(wrong, fmt.Sprintf("job %s (%s, of %s) ran %d times", j[0], j[1], j[2], n))
 		}
@@ -175,7 +180,7 @@ func (s *site) checkDatasets(t *testing.T, plan []wanted) {
 	var wrong []string
 	rows := s.rows(t, `SELECT j.id, d.id, d.uuid, d.state, d.file_size, h.extension, p.value, j.state FROM job j
 		JOIN job_to_output_dataset o ON o.job_id = j.id JOIN history_dataset_association h ON h.id = o.dataset_id JOIN dataset d ON d.id = h.dataset_id
-		JOIN job_parameter p ON p.job_id = j.id AND p.name = 'number' WHERE j.tool_id = 'fault'`)
+		JOIN job_parameter p ON p.job_id = j.id AND p.name = 'number' WHERE j.tool_id IN ('fault', 'fault_slurm')`)
 	for _, r := range rows {
 		if r[7] != "ok" {
 			continue // that is told elsewhere
@@ -201,7 +206,7 @@ func (s *site) checkDatasets(t *testing.T, plan []wanted) {
 func (s *site) folders(t *testing.T) []string {
 	t.Helper()
 	var found []string
-	for _, j := range s.rows(t, "SELECT id FROM job WHERE tool_id = 'fault'") {
+	for _, j := range s.rows(t, "SELECT id FROM job WHERE tool_id IN ('fault', 'fault_slurm')") {
 		if matches, _ := filepath.Glob(filepath.Join(s.DataDir, "jobs*", "*", j[0])); len(matches) > 0 {
 			found = append(found, strings.Join(matches, " ")+": "+s.folder(j[0]))
 		}

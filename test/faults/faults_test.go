@@ -15,6 +15,8 @@ import (
 // size is how large a run is.
 type size struct {
 	jobs, handlers, users, slots int
+	// slurm is how many of the jobs run on a cluster.
+	slurm int
 	// lease is how long a handler may be silent, in seconds.
 	lease int
 	// calm is the least time between two faults, and chance what may be added to it.
@@ -29,7 +31,7 @@ func number(t *testing.T, name string, otherwise int) int {
 		return otherwise
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
+	if err != nil || n < 0 {
 		t.Fatalf("%s=%s is no number", name, text)
 	}
 	return n
@@ -37,8 +39,10 @@ func number(t *testing.T, name string, otherwise int) int {
 
 func sizeOf(t *testing.T) size {
 	t.Helper()
+	slurm := number(t, "FAULTS_SLURM_JOBS", 0)
 	return size{
-		jobs: number(t, "FAULTS_JOBS", 60), handlers: number(t, "FAULTS_HANDLERS", 3), users: number(t, "FAULTS_USERS", 5),
+		slurm: slurm,
+		jobs:  slurm + number(t, "FAULTS_JOBS", 60), handlers: number(t, "FAULTS_HANDLERS", 3), users: number(t, "FAULTS_USERS", 5),
 		slots: number(t, "FAULTS_SLOTS", 3), lease: number(t, "FAULTS_LEASE", 3),
 		calm: 200 * time.Millisecond, chance: time.Second,
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -65,24 +67,32 @@ type fleet struct {
 	had      map[kind]bool
 	wantKind []kind
 	began    time.Time
+	outage   time.Time // the last one of the cluster
 	faults   sync.WaitGroup
 }
 
 func newFleet(t *testing.T, s *site, sz size) *fleet {
 	t.Helper()
-	f := &fleet{t: t, site: s, size: sz, had: map[kind]bool{}, began: time.Now(), wantKind: kindsOn(s.engine)}
+	f := &fleet{t: t, site: s, size: sz, had: map[kind]bool{}, began: time.Now(), wantKind: kindsOn(s.engine, sz)}
 	run := filepath.Join(s.DataDir, "run")
 	if err := os.MkdirAll(run, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	var sockets []string
+	var ways []testenv.Way
 	if s.engine != "sqlite" {
 		// Each handler of the second host would need a socket of its own to be cut off alone; they share one.
 		socket := filepath.Join(s.Dir, "way")
 		f.way = testenv.NewProxy(t, socket, "tcp", s.databaseAddress(t))
-		sockets = append(sockets, socket)
+		ways = append(ways, testenv.Way{Socket: socket})
 	}
-	f.host = testenv.NewHost(t, "second-host", []string{run}, sockets)
+	if s.slurm != nil {
+		// The cluster's commands know its controller by the port that their configuration names.
+		port := s.slurmPort(t)
+		socket := filepath.Join(s.Dir, "slurm")
+		testenv.NewProxy(t, socket, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		ways = append(ways, testenv.Way{Socket: socket, Port: port})
+	}
+	f.host = testenv.NewHost(t, "second-host", []string{run}, ways...)
 	return f
 }
 
@@ -230,6 +240,24 @@ func (h *handler) wait() {
 	<-ended
 }
 
+// stopsWithin is how long a handler may take to stop, though the database may be away meanwhile.
+const stopsWithin = 30 * time.Second
+
+// stop stops a handler as an administrator does.
+func (f *fleet) stop(h *handler) {
+	h.signal(syscall.SIGTERM)
+	h.mu.Lock()
+	ended := h.ended
+	h.mu.Unlock()
+	select {
+	case <-ended:
+	case <-time.After(stopsWithin):
+		f.t.Errorf("%s did not stop within %v; its log says what it was doing", h.name, stopsWithin)
+		h.signal(syscall.SIGQUIT)
+		<-ended
+	}
+}
+
 // take gives the handler that a number stands for, or the next one, to a fault; nil when too few are well.
 func (f *fleet) take(target int, fits func(*handler) bool) *handler {
 	f.mu.Lock()
@@ -279,6 +307,9 @@ func (f *fleet) trouble(ctx context.Context, p *plan) {
 	}
 }
 
+// outageApart is how long the cluster is left alone: for a minute after its start the controller schedules nothing.
+const outageApart = 3 * time.Minute
+
 func (f *fleet) mark(k kind) {
 	f.mu.Lock()
 	f.had[k] = true
@@ -302,6 +333,18 @@ func (f *fleet) strike(fault fault) {
 		testenv.RestartPostgres(f.t, mode)
 		f.tellf("the database is there again")
 		f.mark(fault.kind)
+		return
+	case outage:
+		if time.Since(f.outage) < outageApart {
+			return
+		}
+		f.outage = time.Now()
+		f.tellf("Slurm's controller dies")
+		f.site.slurm.KillController()
+		time.Sleep(lasts)
+		f.site.slurm.StartController()
+		f.tellf("Slurm's controller is there again")
+		f.mark(outage)
 		return
 	case add:
 		f.mu.Lock()
@@ -344,8 +387,7 @@ func (f *fleet) strike(fault fault) {
 			f.launch(placeOf(fault.target, 0))
 		case stop:
 			f.tellf("%s is asked to stop", h.name)
-			h.signal(syscall.SIGTERM)
-			h.wait()
+			f.stop(h)
 			f.tellf("%s has stopped", h.name)
 			f.start(h)
 		case pause, blink:
@@ -409,6 +451,9 @@ func (f *fleet) mend() {
 func (f *fleet) await(t *testing.T, what string, enough func(left int) bool) {
 	t.Helper()
 	patience := time.Duration(20*f.size.lease+30) * time.Second
+	if f.size.slurm > 0 {
+		patience += 2 * time.Minute // see outageApart
+	}
 	last, since := -1, time.Now()
 	for {
 		left, all, err := f.left()
@@ -431,7 +476,7 @@ func (f *fleet) left() (left, all int, err error) {
 	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Second)
 	defer cancel()
 	err = f.site.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(CASE WHEN state IN ('ok', 'error', 'deleted') THEN 0 ELSE 1 END), 0), count(*)
-		FROM job WHERE tool_id = 'fault'`).Scan(&left, &all)
+		FROM job WHERE tool_id IN ('fault', 'fault_slurm')`).Scan(&left, &all)
 	return left, all, err
 }
 
@@ -444,29 +489,37 @@ func (f *fleet) stopAll() {
 		h.mu.Lock()
 		h.gone = true
 		h.mu.Unlock()
-		h.signal(syscall.SIGTERM)
 	}
+	var all sync.WaitGroup
 	for _, h := range handlers {
-		done := make(chan struct{})
-		go func() {
-			h.wait()
-			close(done)
-		}()
-		select {
-		case <-done:
-		case <-time.After(30 * time.Second):
-			f.t.Errorf("%s did not stop within 30 s", h.name)
-			h.signal(syscall.SIGKILL)
-		}
+		all.Go(func() { f.stop(h) })
 	}
+	all.Wait()
 }
 
 // tell shows what the handlers logged.
 func (f *fleet) tell() {
+	dir := os.Getenv("FAULTS_LOGS")
+	if dir != "" && f.site.slurm != nil {
+		for _, name := range []string{"slurmctld.log", "slurmd.log"} {
+			text, err := os.ReadFile(filepath.Join(f.site.slurm.Dir, name))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, name), text, 0o644)
+			}
+			if err != nil {
+				f.t.Error(err)
+			}
+		}
+	}
 	for _, h := range f.handlers {
 		text, err := os.ReadFile(h.log)
 		if err != nil {
 			text = []byte(err.Error())
+		}
+		if dir != "" {
+			if err := os.WriteFile(filepath.Join(dir, h.name+".log"), text, 0o644); err != nil {
+				f.t.Error(err)
+			}
 		}
 		if len(text) > 6000 {
 			text = text[len(text)-6000:]

@@ -9,7 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +26,7 @@ import (
 
 // faultTool writes its number and its job's into the ledger at the one moment that counts, and then an output that tells
 // which job made it of what.
-const faultTool = `<tool id="fault" name="Fault" version="1.0">
+const faultTool = `<tool id="%s" name="Fault" version="1.0">
   <command><![CDATA[
     echo "$number \$(basename "\$_GALAXY_JOB_DIR")" >> '@DIR@/ledger';
     sleep $seconds;
@@ -42,14 +44,14 @@ const faultTool = `<tool id="fault" name="Fault" version="1.0">
 </tool>
 `
 
-const toolConf = `<toolbox><section id="test" name="Test"><tool file="@DIR@/fault.xml"/></section></toolbox>
+const toolConf = `<toolbox><section id="test" name="Test"><tool file="@DIR@/fault.xml"/><tool file="@DIR@/fault_slurm.xml"/></section></toolbox>
 `
 
 const jobConf = `runners:
   local:
     load: galaxy.jobs.runners.local:LocalJobRunner
     workers: %d
-handling:
+%shandling:
   assign: [db-skip-locked]
 execution:
   default: local
@@ -58,20 +60,44 @@ execution:
       runner: local
 `
 
+const slurmRunner = `  slurm:
+    load: galaxy.jobs.runners.slurm:SlurmJobRunner
+    workers: 4
+`
+
+const slurmEnvironment = `    slurm:
+      runner: slurm
+      native_specification: --ntasks=1 --mem=10
+tools:
+- id: fault_slurm
+  environment: slurm
+`
+
 // site is the server with its database.
 type site struct {
 	*testenv.Instance
 	engine string
 	db     *sql.DB
+	slurm  *testenv.SlurmCluster // nil without
 }
 
 // start starts the web worker; handlers come by themselves.
 func start(t *testing.T, engine string, sz size) *site {
 	t.Helper()
 	s := &site{engine: engine}
+	conf := fmt.Sprintf(jobConf, sz.slots, "")
+	var env []string
+	if sz.slurm > 0 {
+		s.slurm = testenv.Slurm(t)
+		env = s.slurm.Env()
+		conf = fmt.Sprintf(jobConf, sz.slots, slurmRunner) + slurmEnvironment
+	}
 	s.Instance = testenv.Server(t, testenv.Options{
-		Postgres: engine == "postgresql", MariaDB: engine == "mariadb", WebWorkers: 1,
-		Files: map[string]string{"fault.xml": faultTool, "tool_conf.xml": toolConf, "job_conf.yml": fmt.Sprintf(jobConf, sz.slots)},
+		Postgres: engine == "postgresql", MariaDB: engine == "mariadb", WebWorkers: 1, Env: env,
+		Files: map[string]string{
+			"fault.xml": fmt.Sprintf(faultTool, "fault"), "fault_slurm.xml": fmt.Sprintf(faultTool, "fault_slurm"),
+			"tool_conf.xml": toolConf, "job_conf.yml": conf,
+		},
 		Settings: map[string]any{
 			"tool_config_file": "@DIR@/tool_conf.xml", "job_config_file": "@DIR@/job_conf.yml", "orrery_handler_lease": sz.lease,
 			"cleanup_job": "always",
@@ -104,6 +130,26 @@ func start(t *testing.T, engine string, sz size) *site {
 		s.WaitAnswers()
 	}
 	return s
+}
+
+// slurmPort is the port of the cluster's controller.
+func (s *site) slurmPort(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile(s.slurm.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), "SlurmctldPort="); found {
+			port, err := strconv.Atoi(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return port
+		}
+	}
+	t.Fatalf("%s names no port", s.slurm.Conf)
+	return 0
 }
 
 // person is somebody with jobs.
@@ -182,23 +228,32 @@ func (s *site) submit(ctx context.Context, t *testing.T, people []person, jobs [
 				}
 				time.Sleep(time.Until(began.Add(w.at)))
 				inputs := map[string]any{"number": w.number, "seconds": fmt.Sprintf("%.3f", w.seconds)}
-				if w.parent >= 0 {
+				if w.parent >= 0 && made[w.parent].output != "" {
 					inputs["before"] = map[string]any{"src": "hda", "id": made[w.parent].output}
 				}
 				var answer struct{ Outputs []struct{ ID string } }
-				body := map[string]any{"history_id": people[w.user].history, "tool_id": "fault", "inputs": inputs}
+				tool := "fault"
+				if w.slurm {
+					tool = "fault_slurm"
+				}
+				body := map[string]any{"history_id": people[w.user].history, "tool_id": tool, "inputs": inputs}
 				for {
 					err := s.post(ctx, "/api/tools", people[w.user].key, body, &answer)
 					if err == nil && len(answer.Outputs) == 1 {
 						break
 					}
-					if err != nil && strings.HasPrefix(err.Error(), "4") || ctx.Err() != nil {
-						t.Errorf("job %d was refused: %v", w.number, err)
+					if ctx.Err() != nil {
 						return
+					}
+					if err != nil && strings.HasPrefix(err.Error(), "4") {
+						t.Errorf("job %d was refused: %v", w.number, err)
+						break
 					}
 					time.Sleep(100 * time.Millisecond) // the database is away
 				}
-				made[w.number] = submission{w, answer.Outputs[0].ID}
+				if len(answer.Outputs) == 1 {
+					made[w.number] = submission{w, answer.Outputs[0].ID}
+				}
 			}
 		})
 	}

@@ -19,6 +19,7 @@ const (
 	crash   kind = "crash"   // the database dies and starts
 	cut     kind = "cut"     // the network to the database says nothing for longer than the lease
 	reset   kind = "reset"   // all connections to the database break
+	outage  kind = "outage"  // the controller of the cluster dies for a while
 	move    kind = "move"    // an administrator gives jobs of one handler to its pool, by hand
 )
 
@@ -40,6 +41,8 @@ type wanted struct {
 	at time.Duration
 	// parent is the number of the job whose output it reads, or -1.
 	parent int
+	// slurm says that it runs on the cluster.
+	slurm bool
 }
 
 // plan is all that chance decides.
@@ -49,13 +52,16 @@ type plan struct {
 }
 
 // kindsOn are the kinds of faults that an engine can have: SQLite has no network and no server.
-func kindsOn(engine string) []kind {
+func kindsOn(engine string, sz size) []kind {
 	kinds := []kind{kill, replace, pause, blink, stop, add, move}
 	switch engine {
 	case "postgresql":
 		kinds = append(kinds, restart, crash, cut, reset)
 	case "mariadb":
 		kinds = append(kinds, cut, reset)
+	}
+	if sz.slurm > 0 {
+		kinds = append(kinds, outage)
 	}
 	return kinds
 }
@@ -66,7 +72,7 @@ func newPlan(seed uint64, sz size, engine string) *plan {
 	chance := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // it is to be repeatable
 	p := &plan{}
 	// While each kind of fault has its turn, there are jobs to suffer from it.
-	turns := time.Duration(len(kindsOn(engine))) * (sz.calm + sz.chance/2)
+	turns := time.Duration(len(kindsOn(engine, sz))) * (sz.calm + sz.chance/2)
 	last := map[int]int{} // the latest job of each user
 	for n := range sz.jobs {
 		w := wanted{number: n, user: n % sz.users, parent: -1, at: time.Duration(n) * turns / time.Duration(sz.jobs)}
@@ -80,11 +86,13 @@ func newPlan(seed uint64, sz size, engine string) *plan {
 			w.parent = before
 		}
 		last[w.user] = n
+		// Those of the cluster are spread evenly among the others.
+		w.slurm = (n+1)*sz.slurm/sz.jobs > n*sz.slurm/sz.jobs
 		p.jobs = append(p.jobs, w)
 	}
 	// A second source, so that another number of jobs leaves the faults as they are.
 	chance = rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // it is to be repeatable
-	kinds := kindsOn(engine)
+	kinds := kindsOn(engine, sz)
 	chance.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	for i := range 10_000 {
 		f := fault{target: chance.IntN(1 << 20), after: sz.calm + time.Duration(chance.Int64N(int64(sz.chance)))}
