@@ -239,9 +239,9 @@ func (j *JobConfig) SelfAssigns() bool {
 func (j *JobConfig) MappingsFor(ids []string, class string) []ToolMapping {
 	for _, id := range ids {
 		var found []ToolMapping
-		id = toolKey(id)
+		id = ToolKey(id)
 		for _, t := range j.Tools {
-			if t.ID != "" && toolKey(t.ID) == id {
+			if t.ID != "" && ToolKey(t.ID) == id {
 				found = append(found, t)
 			}
 		}
@@ -258,4 +258,5 @@ func (j *JobConfig) MappingsFor(ids []string, class string) []ToolMapping {
 	return found
 }
 
-func toolKey(id string) string { return strings.TrimRight(strings.ToLower(id), "/") }
+// ToolKey is the form in which the ids of tools are compared in mappings.
+func ToolKey(id string) string { return strings.TrimRight(strings.ToLower(id), "/") }

@@ -61,8 +61,9 @@ type Handling struct {
 	// Farms are, by tag, the members of uWSGI's farms, which mule messages are sent to.
 	Farms map[string][]string `json:"farms,omitempty"`
 
-	jobs *config.JobConfig
-	ids  map[string]bool
+	ids map[string]bool
+	// byTool and byClass are what tools and classes are mapped to, "" for those whose mapping names no handler.
+	byTool, byClass map[string]string
 }
 
 // Creator stands for the process that creates a job, in lists of who takes it.
@@ -116,12 +117,28 @@ func (h *Handling) MethodNames() []string {
 // Target returns what the job configuration maps a tool to: a handler's id or a tag, or "" when it maps it to nobody.
 // A tool of the Tool Shed is looked up with its version, without it, and by its short id.
 func (h *Handling) Target(toolID string) (target string, isID bool) {
-	for _, m := range h.jobs.MappingsFor(toolIDs(toolID), toolClass(toolID)) {
-		if m.Handler != "" {
-			return m.Handler, h.ids[m.Handler]
+	for _, id := range toolIDs(toolID) {
+		if target, mapped := h.byTool[config.ToolKey(id)]; mapped {
+			return target, h.ids[target]
 		}
 	}
-	return "", false
+	target = h.byClass[toolClass(toolID)]
+	return target, h.ids[target]
+}
+
+// index notes what tools are mapped to. A tool may have several mappings, for different parameters; the first that names a
+// handler counts.
+func (h *Handling) index(tools []config.ToolMapping) {
+	h.byTool, h.byClass = map[string]string{}, map[string]string{}
+	for _, t := range tools {
+		to, key := h.byTool, config.ToolKey(t.ID)
+		if t.Class != "" {
+			to, key = h.byClass, t.Class
+		}
+		if to[key] == "" {
+			to[key] = t.Handler
+		}
+	}
 }
 
 // toolIDs are the ids by which a mapping may name a tool, the most particular first.

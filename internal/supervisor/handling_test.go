@@ -155,6 +155,10 @@ func TestWhoHandlesAJob(t *testing.T) {
 			[]taken{{"other", all, "h2"}}, ""},
 		{"a tool of the Tool Shed", site{jobConf: `<job_conf><handlers><handler id="h1"/><handler id="h2"/></handlers><tools><tool id="toolshed.g2.bx.psu.edu/repos/devteam/bwa/bwa" handler="h2"/><tool id="sort1" handler="h2"/></tools></job_conf>`},
 			"db-skip-locked", "h1,h2", 3, []taken{{"toolshed.g2.bx.psu.edu/repos/devteam/bwa/bwa/0.7.17", all, "h2"}, {"toolshed.g2.bx.psu.edu/repos/x/y/sort1/1", all, "h2"}}, ""},
+		{"only a scheduler of workflows", site{galaxy: "gravity: {handlers: {s0: {pools: [workflow-schedulers]}}}"}, "db-skip-locked", "main.1,s0", 2,
+			[]taken{{"cat1", "main.1", "main.1"}}, "s0 schedules workflows only"},
+		{"mappings for different parameters", site{jobConf: `<job_conf><handlers><handler id="h1"/><handler id="h2"/></handlers><tools><tool id="t" destination="local"><param id="source">x</param></tool><tool id="T/" handler="h2"/></tools></job_conf>`},
+			"db-skip-locked", "h1,h2", 3, []taken{{"t", all, "h2"}}, ""},
 		{"a class of tools", site{jobConf: `<job_conf><handlers><handler id="h1"/><handler id="h2" tags="up"/></handlers><tools><tool class="local" handler="up"/></tools></job_conf>`},
 			"db-skip-locked", "h1,h2", 3, []taken{{"__DATA_FETCH__", all, "h2"}, {"cat1", all, "h1"}}, ""},
 	} {
@@ -262,4 +266,55 @@ func TestCanAttach(t *testing.T) {
 			}
 		})
 	}
+}
+
+func FuzzPlan(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"gravity: {gunicorn: {workers: 2}, handlers: {h: {processes: 2, pools: [job-handlers.x]}}}", "handling: {assign: db-skip-locked, default: x}\ntools: [{id: a, handler: b}]"},
+		{"uwsgi:\n  processes: 2\n  mule: lib/galaxy/main.py\n  farm: job-handlers:1\n", "handling: {processes: {main.job-handlers.1: , main.web.9: {tags: a}}}\ntools: [{id: a, handler: main.web.9}, {class: local, handler: a}]"},
+		{"galaxy: {track_jobs_in_database: false}", "handling: {assign: [mem-self, db-preassign], processes: {main.1: {tags: [_default_]}}}"},
+		{"gravity: {gunicorn: {enable: false}}", ""},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, galaxy, handling string) {
+		if len(galaxy)+len(handling) > 1<<14 {
+			return
+		}
+		jobs := "runners: {local: {load: 'a:b'}}\nexecution: {environments: {local: {runner: local}}}\n" + handling
+		for name, content := range map[string]string{"galaxy.yml": galaxy, "job_conf.yml": jobs} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, _, err := config.Load("galaxy.yml", nil, config.WorkDir(dir))
+		if err != nil {
+			return
+		}
+		plan, err := NewPlan(c, EngineOf(c.Database))
+		if err != nil {
+			return
+		}
+		if len(plan.Table()) < 4 || len(plan.Handling.Methods) == 0 {
+			t.Fatalf("%+v", plan)
+		}
+		names := map[string]bool{}
+		for _, p := range plan.Processes {
+			if names[p.ServerName] {
+				t.Fatalf("two processes are named %s", p.ServerName)
+			}
+			names[p.ServerName] = true
+		}
+		// What is accepted has somebody for every job, or says who has to come.
+		h := &plan.Handling
+		if len(h.Unmapped) == 0 && len(plan.Warnings) == 0 {
+			t.Fatalf("nobody takes jobs of unmapped tools, and nothing was said: %+v", h)
+		}
+		for _, m := range h.Mappings {
+			if len(m.Takers) == 0 && len(plan.Warnings) == 0 {
+				t.Fatalf("nobody takes jobs of %s%s, and nothing was said", m.Tool, m.Class)
+			}
+		}
+	})
 }

@@ -121,10 +121,12 @@ func newPlan(c *config.Config, engine Engine) (*Plan, error) {
 		return nil, errors.New("the configuration asks for no process at all: gunicorn is disabled and there are no handlers")
 	}
 	h := &plan.Handling
-	h.Edition, h.EditionReason, h.jobs = c.Edition.String(), c.EditionReason, c.Jobs
-	h.AllInOne = len(handlers) == 0 && !c.Jobs.Handling.Declared
+	h.Edition, h.EditionReason = c.Edition.String(), c.EditionReason
+	h.index(c.Jobs.Tools)
+	anyHandlers := slices.ContainsFunc(handlers, func(p Planned) bool { return !schedulesOnly(p) })
+	h.AllInOne = !anyHandlers && !c.Jobs.Handling.Declared
 	farms := slices.ContainsFunc(handlers, func(p Planned) bool { return isFarm(p) && len(p.Tags) > 0 })
-	if h.Methods, notices, err = methods(c, engine, farms, len(handlers) > 0); err != nil {
+	if h.Methods, notices, err = methods(c, engine, farms, anyHandlers); err != nil {
 		return nil, err
 	}
 	plan.Notices = append(plan.Notices, notices...)
@@ -243,6 +245,11 @@ func handlers(c *config.Config, webs []Planned) (out []Planned, notices []string
 			Environment: h.Environment, Umask: umask(c.Gravity.Umask), StopTimeout: 65 * time.Second, LogFile: logFile(c, h.ID)})
 	}
 	return out, notices, nil
+}
+
+// schedulesOnly tells whether a process is there for workflows and not for jobs.
+func schedulesOnly(p Planned) bool {
+	return p.Kind == Handler && len(p.Tags) == 0 && len(p.Pools) > 0
 }
 
 const farmGroup = "farm "
@@ -452,7 +459,10 @@ func (p *Plan) check(c *config.Config) error {
 		}
 	}
 	for _, process := range p.Processes {
-		if process.Kind == Handler && len(process.Tags) == 0 {
+		switch {
+		case schedulesOnly(process):
+			p.Notices = append(p.Notices, process.ServerName+" schedules workflows only: it is attached to no pool of job handlers")
+		case process.Kind == Handler && len(process.Tags) == 0:
 			warn("%s will claim no jobs: it is attached to no pool of job handlers, and the job configuration does not declare it; only jobs assigned to its name are its own", process.ServerName)
 		}
 	}
