@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -43,8 +44,11 @@ type gated struct {
 
 func startGated(t *testing.T, options testenv.Options) *gated {
 	t.Helper()
-	options.Files = map[string]string{"gated.xml": gatedTool, "tool_conf.xml": gatedToolConf}
-	options.Settings = map[string]any{"tool_config_file": "@DIR@/tool_conf.xml"}
+	files := map[string]string{"gated.xml": gatedTool, "tool_conf.xml": gatedToolConf}
+	settings := map[string]any{"tool_config_file": "@DIR@/tool_conf.xml"}
+	maps.Copy(files, options.Files)
+	maps.Copy(settings, options.Settings)
+	options.Files, options.Settings = files, settings
 	own := testenv.Server(t, options)
 	g := &gated{t: t, own: own, session: &session{server: server{URL: own.URL, Key: testenv.AdminKey, Own: own}, Client: http.DefaultClient}}
 	var user, history struct{ ID string }
