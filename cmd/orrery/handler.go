@@ -92,9 +92,12 @@ func served(r config.Runner) bool {
 	return r.Load == localLoad || module == "galaxy.jobs.runners.local" && class == "" || slurm.Loads(r.Load)
 }
 
-// unserved are warnings of runners that the job configuration names and this
-// server does not have.
+// unserved are warnings of what the job configuration names and this server does
+// not have: runners, and one limit.
 func unserved(jobs *config.JobConfig) (warnings []string) {
+	if jobs.Limits.TotalWalltime > 0 {
+		warnings = append(warnings, "the limit total_walltime is not acted upon yet: jobs start however long their owner's others ran")
+	}
 	for _, r := range jobs.Runners {
 		if served(r) {
 			continue
