@@ -247,10 +247,5 @@ func worst(over []row) row {
 			return r
 		}
 	}
-	for _, r := range over {
-		if r.state != "COMPLETED" {
-			return r
-		}
-	}
 	return over[0]
 }

@@ -28,9 +28,9 @@ func (r row) runs() bool {
 	return false
 }
 
-// killed tells whether Slurm ended the job, so that it cannot have left an exit
-// code that is only late to be seen.
-func (r row) killed() bool { return r.over() && r.state != "COMPLETED" && r.state != "FAILED" }
+// killed tells whether the job's script did not come to its end, which it does
+// after it wrote the exit code; so none is only late to be seen.
+func (r row) killed() bool { return r.over() && r.state != "COMPLETED" }
 
 // cause is why a job that is over came to its end, in words for a scientist.
 // printed is the end of what Slurm and the job's script printed as errors.
