@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"orrery/internal/config"
 	"orrery/internal/datatype"
@@ -44,6 +45,8 @@ type processFlags struct {
 	tags       texts
 	pools      texts
 	handleJobs bool
+	// onlyHandler says that this process serves no page.
+	onlyHandler bool
 	// baseName is the server_name by which the supervisor named all processes.
 	baseName string
 	// foreground says that nobody supervises this process.
@@ -73,7 +76,8 @@ func parseProcess(name string, args []string) (*processFlags, error) {
 	if !config.ValidServerName(f.serverName) {
 		return nil, fmt.Errorf("--server-name %q: use letters, digits, “.”, “_” and “-”", f.serverName)
 	}
-	f.handleJobs = f.handleJobs || name == "handler"
+	f.onlyHandler = name == "handler"
+	f.handleJobs = f.handleJobs || f.onlyHandler
 	return f, nil
 }
 
@@ -156,7 +160,11 @@ func (p *process) openStores(ctx context.Context) (err error) {
 		box, err := p.openToolbox()
 		boxes <- opened{box, err}
 	}()
-	if p.db, err = store.Open(ctx, databaseOptions(p.cfg)); err != nil {
+	options := databaseOptions(p.cfg)
+	if p.flags.onlyHandler {
+		options.IdleTime = idleTime
+	}
+	if p.db, err = store.Open(ctx, options); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.db.Close)
@@ -253,6 +261,10 @@ func logLevel(cfg *config.Config) slog.Level {
 // it quicker: each has to read the database's catalogue for itself, and whoever
 // writes to one history or books on one user waits for the others anyway.
 const maxConns = 5
+
+// idleTime is how long a handler keeps a connection that it does not use: there
+// may be more handlers than the database allows connections.
+const idleTime = 15 * time.Second
 
 func databaseOptions(cfg *config.Config) store.Options {
 	return store.Options{

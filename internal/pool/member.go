@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -101,7 +102,7 @@ func Join(ctx context.Context, db *store.DB, opts Options) (*Member, error) {
 			m.tags = append(m.tags, tag)
 		}
 	}
-	if err := m.enter(ctx, store.UUID{}); err != nil {
+	if err := m.insist(ctx, opts.Lease, func(ctx context.Context) error { return m.enter(ctx, store.UUID{}) }); err != nil {
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -160,21 +161,27 @@ func (m *Member) enter(ctx context.Context, before store.UUID) error {
 func (m *Member) Rejoin(ctx context.Context) error {
 	m.halt()
 	before := m.ID()
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, m.opts.Lease/4) {
+	err := m.insist(ctx, math.MaxInt64, func(ctx context.Context) error { return m.enter(ctx, before) })
+	if err == nil {
+		m.opts.Log.Info("this process has a new lease", "handler", m.opts.ServerName)
+	}
+	return err
+}
+
+// insist repeats f while the database cannot serve, for a while.
+func (m *Member) insist(ctx context.Context, most time.Duration, f func(ctx context.Context) error) error {
+	began := time.Now()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, m.opts.Lease/4+time.Millisecond) {
 		attempt, cancel := context.WithTimeout(ctx, m.opts.Lease)
-		err := m.enter(attempt, before)
+		err := f(attempt)
 		cancel()
-		if err == nil {
-			m.opts.Log.Info("this process has a new lease", "handler", m.opts.ServerName)
-			return nil
+		if err == nil || time.Since(began) >= most || !store.Outage(err) && !errors.Is(err, context.DeadlineExceeded) {
+			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !store.Outage(err) && !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		m.opts.Log.Warn("asking for a new lease failed; trying again", "error", err)
+		m.opts.Log.Warn("the database cannot register this process; trying again", "handler", m.opts.ServerName, "error", err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -574,6 +581,10 @@ func (m *Member) Leave(ctx context.Context) error {
 		m.opts.Wake.SetIdle(m.topics, false)
 	}
 	id := m.ID()
+	return m.insist(ctx, m.opts.Lease/4, func(ctx context.Context) error { return m.end(ctx, id) })
+}
+
+func (m *Member) end(ctx context.Context, id store.UUID) error {
 	return m.db.Write(ctx, func(tx *store.Tx) error {
 		if m.opts.Wake != nil {
 			tx.AfterCommit(func() {
@@ -585,6 +596,3 @@ func (m *Member) Leave(ctx context.Context) error {
 		return store.EndInstance(ctx, tx, id)
 	})
 }
-
-// Adopt takes over every job that is nobody's any more; see TakeOver.
-func (m *Member) Adopt(ctx context.Context) ([]store.Claim, error) { return m.TakeOver(ctx, 1<<20) }

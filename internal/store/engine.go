@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -138,9 +137,7 @@ func (db *DB) openPostgreSQL(ctx context.Context) error {
 	pool := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(genericPlans))
 	pool.SetMaxOpenConns(db.opts.MaxConns)
 	pool.SetMaxIdleConns(db.opts.MaxConns)
-	// A connection costs the database as much as some hundred statements before it
-	// has read its catalogue, so those that were opened are kept for a while.
-	pool.SetConnMaxIdleTime(10 * time.Minute)
+	pool.SetConnMaxIdleTime(db.opts.IdleTime)
 	if err := pool.PingContext(ctx); err != nil {
 		_ = pool.Close()
 		return fmt.Errorf("connecting to PostgreSQL: %w", err)

@@ -89,7 +89,7 @@ func (db *DB) openMySQL(ctx context.Context) error {
 	pool := sql.OpenDB(mysqlConnector{connector})
 	pool.SetMaxOpenConns(db.opts.MaxConns)
 	pool.SetMaxIdleConns(db.opts.MaxConns)
-	pool.SetConnMaxIdleTime(10 * time.Minute) // the server ends them after its wait_timeout, 8 hours as it comes
+	pool.SetConnMaxIdleTime(db.opts.IdleTime) // the server ends them after its wait_timeout, 8 hours as it comes
 	d := &dialect{engine: MySQL}
 	if err := pool.QueryRowContext(ctx, "SELECT @@auto_increment_increment").Scan(&d.increment); err != nil {
 		_ = pool.Close()

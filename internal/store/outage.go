@@ -44,6 +44,20 @@ func Outage(err error) bool {
 		pgconn.SafeToRetry(err) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
+// crowded tells whether an error says that the database has as many connections
+// as it allows.
+func crowded(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "53300" // too_many_connections
+	}
+	switch mysqlNumber(err) {
+	case mysqlTooManyConnections, mysqlTooManyUserConnections:
+		return true
+	}
+	return false
+}
+
 // Full tells whether an error says that the database's disk is full.
 func Full(err error) bool {
 	var pg *pgconn.PgError

@@ -19,6 +19,10 @@ type Options struct {
 	DSN string
 	// MaxConns bounds the connections of this process; 0 means 10.
 	MaxConns int
+	// IdleTime is how long a connection that nobody uses is kept; 0 means 10
+	// minutes. Many processes that do little keep theirs for seconds, so that all of
+	// them need fewer connections than the database allows.
+	IdleTime time.Duration
 	// Now is the clock that stamps rows; nil means the system's.
 	Now func() time.Time
 }
@@ -72,22 +76,39 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.IdleTime == 0 {
+		// A connection costs the database as much as some hundred statements before it
+		// has read its catalogue.
+		opts.IdleTime = 10 * time.Minute
+	}
 	db := &DB{opts: opts, now: opts.Now}
-	var err error
-	switch opts.Engine {
+	// Where many processes start at once, the first give their connections back soon.
+	for deadline := time.Now().Add(time.Minute); ; {
+		err := db.open(ctx)
+		if err == nil {
+			return db, nil
+		}
+		if !crowded(err) || time.Now().After(deadline) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(200*time.Millisecond + rand.N(800*time.Millisecond)):
+		}
+	}
+}
+
+func (db *DB) open(ctx context.Context) error {
+	switch db.opts.Engine {
 	case SQLite:
-		err = db.openSQLite(ctx)
+		return db.openSQLite(ctx)
 	case PostgreSQL:
-		err = db.openPostgreSQL(ctx)
+		return db.openPostgreSQL(ctx)
 	case MySQL:
-		err = db.openMySQL(ctx)
-	default:
-		err = fmt.Errorf("unknown database engine %q", opts.Engine)
+		return db.openMySQL(ctx)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return db, nil
+	return fmt.Errorf("unknown database engine %q", db.opts.Engine)
 }
 
 // Options gives what the database was opened with.
