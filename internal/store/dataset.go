@@ -373,6 +373,8 @@ type finishedJSON struct {
 	Store     string `json:"store"`
 	Tool      string `json:"tool"`
 	Hide      bool   `json:"hide"`
+
+	rowID int64 // of the table that is being written (MySQL)
 }
 
 // SQLite and PostgreSQL read a JSON array of objects as rows in their own ways.
@@ -454,8 +456,10 @@ func writeFinished(ctx context.Context, q Querier, values []finishedJSON) error 
 	}
 	for chunk := range slices.Chunk(values, 1000) {
 		if q.Engine() == MySQL {
-			if err := writeFinishedMySQL(ctx, q, chunk); err != nil {
-				return err
+			for few := range slices.Chunk(chunk, 50) {
+				if err := writeFinishedMySQL(ctx, q, few); err != nil {
+					return err
+				}
 			}
 			continue
 		}
@@ -487,36 +491,62 @@ func writeFinished(ctx context.Context, q Querier, values []finishedJSON) error 
 	return nil
 }
 
-// writeFinishedMySQL writes a chunk of writeFinished. The rows are spelt out: the
-// JSON functions of MariaDB and MySQL differ in what they make of texts.
+// writeFinishedMySQL writes a few rows of writeFinished. Each column is a CASE of
+// the values: a join with the rows would be a table on the server's disk, and
+// would lock them in no order.
 func writeFinishedMySQL(ctx context.Context, q Querier, values []finishedJSON) error {
-	rows := func(columns []string, row func(v *finishedJSON) []any) (string, []any) {
-		first := "SELECT ? AS " + strings.Join(columns, ", ? AS ")
-		further := " UNION ALL SELECT ?" + strings.Repeat(", ?", len(columns)-1)
-		args := make([]any, 0, 2+len(columns)*len(values))
+	var set []string
+	var args []any
+	// column sets a column for the rows whose value counts.
+	column := func(name string, counts func(v *finishedJSON) bool, value func(v *finishedJSON) any) {
+		var b strings.Builder
 		for i := range values {
-			args = append(args, row(&values[i])...)
+			if v := &values[i]; counts(v) {
+				b.WriteString(" WHEN ? THEN ?")
+				args = append(args, v.rowID, value(v))
+			}
 		}
-		return "(" + first + strings.Repeat(further, len(values)-1) + ")", args
+		if b.Len() > 0 {
+			set = append(set, name+" = CASE id"+b.String()+" ELSE "+name+" END")
+		}
 	}
-	from, args := rows([]string{"id", "state", "size", "total", "base", "store"}, func(v *finishedJSON) []any {
-		return []any{v.DatasetID, v.State, v.FileSize, v.TotalSize, v.Basename, v.Store}
-	})
-	if _, err := q.Exec(ctx, `UPDATE dataset d JOIN `+from+` v ON d.id = v.id SET d.state = v.state, d.file_size = v.size, d.total_size = v.total,
-		d.update_time = ?, d.created_from_basename = COALESCE(NULLIF(v.base, ''), d.created_from_basename),
-		d.object_store_id = COALESCE(NULLIF(v.store, ''), d.object_store_id)`, append(args, q.Now())...); err != nil {
+	always := func(*finishedJSON) bool { return true }
+	text := func(name string, value func(v *finishedJSON) string) {
+		column(name, func(v *finishedJSON) bool { return value(v) != "" }, func(v *finishedJSON) any { return value(v) })
+	}
+	write := func(table string) error {
+		ids := make([]int64, len(values))
+		for i := range values {
+			ids[i] = values[i].rowID
+		}
+		cond, arg := AnyOf(q, "id", ids)
+		_, err := q.Exec(ctx, "UPDATE "+table+" SET "+strings.Join(set, ", ")+", update_time = ? WHERE "+cond, append(args, q.Now(), arg)...)
+		set, args = nil, nil
 		return err
 	}
-	from, args = rows([]string{"id", "name", "info", "blurb", "peek", "meta", "ext", "tool", "hide"}, func(v *finishedJSON) []any {
-		return []any{v.ID, v.Name, v.Info, v.Blurb, v.Peek, v.Metadata, v.Extension, v.Tool, v.Hide}
-	})
-	_, err := q.Exec(ctx, `UPDATE history_dataset_association h JOIN `+from+` v ON h.id = v.id SET
-		h.name = COALESCE(NULLIF(v.name, ''), h.name), h.info = v.info, h.blurb = NULLIF(v.blurb, ''), h.peek = NULLIF(v.peek, ''),
-		h.extension = COALESCE(NULLIF(v.ext, ''), h.extension),
-		h.metadata = CASE WHEN v.meta = '' THEN h.metadata ELSE CONVERT(v.meta USING binary) END,
-		h.tool_version = COALESCE(NULLIF(v.tool, ''), h.tool_version),
-		h.visible = CASE WHEN v.hide = 1 THEN FALSE ELSE h.visible END, h.update_time = ?`, append(args, q.Now())...)
-	return err
+	for i := range values {
+		values[i].rowID = values[i].DatasetID
+	}
+	column("state", always, func(v *finishedJSON) any { return v.State })
+	column("file_size", always, func(v *finishedJSON) any { return v.FileSize })
+	column("total_size", always, func(v *finishedJSON) any { return v.TotalSize })
+	text("created_from_basename", func(v *finishedJSON) string { return v.Basename })
+	text("object_store_id", func(v *finishedJSON) string { return v.Store })
+	if err := write("dataset"); err != nil {
+		return err
+	}
+	for i := range values {
+		values[i].rowID = values[i].ID
+	}
+	text("name", func(v *finishedJSON) string { return v.Name })
+	column("info", always, func(v *finishedJSON) any { return v.Info })
+	column("blurb", always, func(v *finishedJSON) any { return OrNull(v.Blurb) })
+	column("peek", always, func(v *finishedJSON) any { return OrNull(v.Peek) })
+	text("extension", func(v *finishedJSON) string { return v.Extension })
+	text("metadata", func(v *finishedJSON) string { return v.Metadata })
+	text("tool_version", func(v *finishedJSON) string { return v.Tool })
+	column("visible", func(v *finishedJSON) bool { return v.Hide }, func(*finishedJSON) any { return false })
+	return write("history_dataset_association")
 }
 
 // addDiskUsage books bytes on people's disk usage, in the order of their ids so

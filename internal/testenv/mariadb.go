@@ -326,6 +326,8 @@ func newMariaServer() (*mariaServer, error) {
 		}
 		err = s.start(program, append([]string{
 			"--no-defaults", "--user=" + as.Username, "--datadir=" + data, "--socket=" + s.Socket, "--port=" + strconv.Itoa(port),
+			// Another server's start removes what looks like temporary tables from a folder that they share.
+			"--tmpdir=" + dir,
 			"--bind-address=127.0.0.1", "--pid-file=" + filepath.Join(dir, "pid"), "--max-connections=300", "--performance-schema=OFF",
 		}, quick...), mark)
 		if err == nil {
@@ -402,7 +404,7 @@ func mariaData(program, data, as string) error {
 			return err
 		}
 		cmd := exec.Command(install, append([]string{
-			"--no-defaults", "--user=" + as, "--datadir=" + part, "--auth-root-authentication-method=normal", "--skip-test-db",
+			"--no-defaults", "--user=" + as, "--datadir=" + part, "--tmpdir=" + filepath.Dir(data), "--auth-root-authentication-method=normal", "--skip-test-db",
 		}, quick...)...)
 		if output, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("mariadb-install-db: %w\n%s", err, lastLines(string(output), 20))
