@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -209,7 +212,12 @@ func (en *engine) hear(now time.Time) {
 // has happened, so that Slurm should be asked soon.
 func (e *entry) attend(now time.Time, t target, l *listing) bool {
 	ended, ending, err := e.look(now, t, l)
-	if err != nil && !ended {
+	var trouble *fs.PathError
+	var linking *os.LinkError
+	switch {
+	case errors.As(err, &trouble), errors.As(err, &linking): // nothing is known to be wrong with the job
+		ended, err, ending = true, nil, runner.Ending{End: runner.Unknown, Message: fmt.Sprintf("The job's folder cannot be read now: %v. The job is waited for.", err)}
+	case err != nil && !ended:
 		ended, ending = true, runner.Ending{End: runner.Unknown}
 	}
 	e.ended, e.ending, e.err = ended, ending, err
@@ -226,7 +234,7 @@ func (en *engine) ask(now time.Time) {
 // list runs squeue, and sacct for what squeue does not know.
 func (en *engine) list(asked time.Time) {
 	// Every job of ours at once; the controller picks them out by their owner.
-	output, err := en.r.run(context.Background(), en.t, "squeue", "--me", "--all", "--noheader", "--states=all", squeueFormat)
+	output, err := en.r.run(context.Background(), en.t, "squeue", en.t.own(), "--all", "--noheader", "--states=all", squeueFormat)
 	took := time.Since(asked)
 	var l *listing
 	var accounts map[string]row
@@ -251,6 +259,14 @@ func (en *engine) list(asked time.Time) {
 	close(en.asking)
 	en.asking = nil
 	en.rouse()
+}
+
+// own is squeue's option for the jobs of the account that submits them.
+func (t target) own() string {
+	if t.way != "" {
+		return "--me"
+	}
+	return "--user=" + strconv.Itoa(os.Geteuid())
 }
 
 // account asks sacct, where there are accounts, for jobs that squeue does not

@@ -175,6 +175,22 @@ func TestAnAnswerFromBeforeTheSubmissionSaysNothing(t *testing.T) {
 	}
 }
 
+func TestAFolderThatCannotBeReadIsNotHeldAgainstTheJob(t *testing.T) {
+	job := attempt(t, map[string]string{started: ""})
+	if err := os.Mkdir(filepath.Join(job.Dir.Path, exitCode), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e := &entry{job: job, times: usual}
+	if e.attend(time.Now(), target{}, nil); !e.ended || e.err != nil || e.ending.End != runner.Unknown || e.ending.Message == "" {
+		t.Errorf("%v, %+v, %v", e.ended, e.ending, e.err)
+	}
+	job = attempt(t, map[string]string{started: "", exitCode: "nonsense\n"})
+	e = &entry{job: job, times: usual}
+	if e.attend(time.Now(), target{}, nil); !e.ended || e.err == nil {
+		t.Errorf("an exit code that is none: %v, %+v, %v", e.ended, e.ending, e.err)
+	}
+}
+
 func TestASubmissionIsNotedOnce(t *testing.T) {
 	job := attempt(t, nil)
 	if _, ok, err := readRecord(job); ok || err != nil {
