@@ -1,5 +1,5 @@
-// Package testenv starts real things for tests and stops them: PostgreSQL, Chromium, a Python with BioBlend, and Orrery
-// itself with its web workers and job handlers.
+// Package testenv starts real things for tests and stops them: PostgreSQL, MariaDB, a Slurm cluster, Chromium, a Python with
+// BioBlend, and Orrery itself with its web workers and job handlers.
 //
 // A test asks for what it needs, for example Postgres(t), and gets it ready to use; t.Cleanup gives it back. What a test
 // process leaves behind when it is killed is cleaned up by a small shell process that waits for it to end (watchdog.go).
