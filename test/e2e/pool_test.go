@@ -421,3 +421,65 @@ func TestAHandlerMovedToTheTagDrain(t *testing.T) {
 		}
 	}
 }
+
+// TestLimitsOnConcurrentJobs: two handlers keep to one limit together, nobody else is held up, and a higher limit lets
+// go of jobs once the handlers are started again.
+func TestLimitsOnConcurrentJobs(t *testing.T) {
+	f := startFleet(t)
+	limit := func(n int) {
+		conf := dynamicConf + fmt.Sprintf("limits:\n- {type: registered_user_concurrent_jobs, value: %d}\n", n)
+		if err := os.WriteFile(filepath.Join(f.own.Dir, "job_conf.yml"), []byte(conf), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"one", "two"} {
+			f.launch(name, "job-handlers")
+		}
+	}
+	limit(2)
+	for n := range 6 {
+		f.submit(n)
+	}
+	f.waitFor("two jobs to run and four to wait in the pool", time.Minute, func() bool {
+		on := f.on()
+		return len(f.ledger()) == 2 && on["one"]+on["two"] == 2 && on["_default_"] == 4
+	})
+	var user, history struct{ ID string }
+	f.decode(f.post(t, "/api/users", testenv.AdminKey, map[string]any{"username": "other", "email": "other@example.org", "password": password}), &user)
+	var key string
+	f.decode(f.post(t, "/api/users/"+user.ID+"/api_key", testenv.AdminKey, nil), &key)
+	f.decode(f.post(t, "/api/histories", key, map[string]any{"name": "Theirs"}), &history)
+	f.post(t, "/api/tools", key, map[string]any{"history_id": history.ID, "tool_id": "gated", "inputs": map[string]any{"n": 100}})
+	f.started(3)
+	if on := f.on(); on["_default_"] != 4 {
+		t.Errorf("after somebody else's job began, the jobs are with %v", on)
+	}
+	for _, name := range []string{"one", "two"} {
+		f.signal(name, syscall.SIGTERM)
+	}
+	limit(4)
+	f.started(5)
+	f.waitFor("four jobs of one and one of the other to run", time.Minute, func() bool {
+		on := f.on()
+		return on["one"]+on["two"] == 5 && on["_default_"] == 2
+	})
+	f.openGate()
+	f.eachOnce()
+}
+
+// TestAdministratorsSeeTheHandlerOfAJob in the client: in the list of jobs and beside a dataset that a job makes.
+func TestAdministratorsSeeTheHandlerOfAJob(t *testing.T) {
+	f := startFleet(t, "one")
+	f.submit(0)
+	f.started(1)
+	w := newWalk(t, f.server)
+	w.register()
+	w.Open(f.server.URL + "/admin/jobs")
+	w.See(".job-filter-link-handler has one")
+	w.Screenshot("the list of jobs")
+	w.Open(f.server.URL + "/datasets/" + f.outputs[0] + "/details")
+	w.See("#destination_parameters has Handler")
+	w.See("#destination_parameters has one")
+	w.Screenshot("a dataset and its job")
+	f.openGate()
+	f.eachOnce()
+}
