@@ -24,12 +24,13 @@ func TestTheServersTakeTurns(t *testing.T) {
 		name     string
 		database func(t *testing.T) (url string) // nil for SQLite
 		turns    []string
+		looks    bool // Galaxy shows everything there, and can do no more
 	}{
-		{"a Galaxy's database on PostgreSQL", onPostgreSQL, []string{galaxy, orrery, galaxy}},
-		{"a Galaxy's database on SQLite", nil, []string{galaxy, orrery, galaxy}},
-		{"an Orrery's database on SQLite", nil, []string{orrery, galaxy, orrery}},
-		// Galaxy cannot make its tables there itself any more.
-		{"an Orrery's database on MariaDB", onMariaDB, []string{orrery, galaxy, orrery}},
+		{"a Galaxy's database on PostgreSQL", onPostgreSQL, []string{galaxy, orrery, galaxy}, false},
+		{"a Galaxy's database on SQLite", nil, []string{galaxy, orrery, galaxy}, false},
+		{"an Orrery's database on SQLite", nil, []string{orrery, galaxy, orrery}, false},
+		// Galaxy 26.1 can neither make its tables on MariaDB nor number a history's datasets, with UPDATE … RETURNING.
+		{"an Orrery's database on MariaDB", onMariaDB, []string{orrery, galaxy, orrery}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := place{data: t.TempDir()}
@@ -52,7 +53,9 @@ func TestTheServersTakeTurns(t *testing.T) {
 					} else {
 						s.knows(w)
 						before.sameAs(t, turn, s.as(w.key).remember(w))
-						w = s.goOn(w)
+						if turn == orrery || !c.looks {
+							w = s.goOn(w)
+						}
 					}
 					before = s.as(w.key).remember(w)
 				})

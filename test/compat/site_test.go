@@ -16,9 +16,9 @@ import (
 	"orrery/internal/testenv"
 )
 
-// galaxyPackages are what a Galaxy server is made of; drivers of PostgreSQL are not among its own requirements, nor is
+// galaxyPackages are what a Galaxy server is made of; drivers of PostgreSQL and MariaDB are not among its own requirements, nor is
 // Total Perspective Vortex, by which many servers choose destinations.
-var galaxyPackages = []string{"galaxy-app==26.1.2", "galaxy-web-apps==26.1.2", "psycopg2-binary==2.9.13",
+var galaxyPackages = []string{"galaxy-app==26.1.2", "galaxy-web-apps==26.1.2", "psycopg2-binary==2.9.13", "pymysql==1.2.4",
 	"total-perspective-vortex==3.3.0"}
 
 // python is the interpreter of an environment with Galaxy's packages.
