@@ -64,10 +64,11 @@ var testsAlso = map[string][]string{
 // onlyIn says which packages, tests apart, may import a package of the standard library or of another module: what one
 // place wraps, the others do not touch. A name covers everything below it.
 var onlyIn = map[string][]string{
-	// Every query is in store; wake has one connection for LISTEN and NOTIFY.
-	"database/sql":         {"store"},
-	"modernc.org/sqlite":   {"store"},
-	"github.com/jackc/pgx": {"store", "wake", "testenv", "bench", "bench/river"},
+	// Every query is in store; wake has one connection for LISTEN and NOTIFY. Tests make databases.
+	"database/sql":                   {"store", "testenv"},
+	"modernc.org/sqlite":             {"store"},
+	"github.com/go-sql-driver/mysql": {"store", "testenv"},
+	"github.com/jackc/pgx":           {"store", "wake", "testenv", "bench", "bench/river"},
 	// Passwords and encoded ids are made in one place, HTML is cleaned in one, resumable uploads come in by one.
 	"golang.org/x/crypto":     {"galaxy"},
 	"github.com/microcosm-cc": {"dataset"},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,12 @@ func TestOutage(t *testing.T) {
 		{&pgconn.PgError{Code: "57P01"}, true},
 		{&pgconn.PgError{Code: "53300"}, true},
 		{&pgconn.PgError{Code: "40P01"}, true},
+		{&mysql.MySQLError{Number: 1062}, false}, // a duplicate key
+		{&mysql.MySQLError{Number: 1064}, false}, // wrong syntax
+		{&mysql.MySQLError{Number: 1040}, true},  // too many connections
+		{&mysql.MySQLError{Number: 1053}, true},  // it is shutting down
+		{&mysql.MySQLError{Number: 1213}, true},  // a deadlock
+		{mysql.ErrInvalidConn, true},
 		{fmt.Errorf("committing: %w", driver.ErrBadConn), true},
 		{&net.OpError{Op: "dial", Err: unix.ECONNREFUSED}, true},
 	} {

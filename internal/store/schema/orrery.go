@@ -89,8 +89,6 @@ var ownMySQL = []string{
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
 	`CREATE INDEX orrery_claim_instance ON orrery_claim (instance)`,
 	`CREATE INDEX orrery_wait_dataset ON orrery_wait (dataset_id)`,
-	// One index serves new jobs and those under way: there are no partial ones.
-	`CREATE INDEX orrery_job_state ON job (state, handler, id)`,
 	`CREATE INDEX orrery_hda_history_hid ON history_dataset_association (history_id, hid, id)`,
 }
 

@@ -75,25 +75,43 @@ func TestEnginesHaveTheSameTables(t *testing.T) {
 		var names []string
 		for line := range strings.Lines(schema.SQL(engine)) {
 			if name, ok := strings.CutPrefix(line, "CREATE TABLE "); ok {
-				names = append(names, strings.Trim(strings.Fields(name)[0], `"`))
+				name = strings.TrimPrefix(name, "IF NOT EXISTS ")
+				names = append(names, strings.Trim(strings.Fields(name)[0], "\"`"))
 			}
 		}
 		slices.Sort(names)
 		return names
 	}
-	pg, lite := inScript("postgresql"), inScript("sqlite")
+	pg, lite, my := inScript("postgresql"), inScript("sqlite"), inScript("mysql")
 	if !slices.Equal(pg, lite) {
 		t.Errorf("PostgreSQL's tables %v\ndiffer from SQLite's %v", pg, lite)
+	}
+	if !slices.Equal(pg, my) {
+		t.Errorf("PostgreSQL's tables %v\ndiffer from MySQL's %v", pg, my)
 	}
 	if len(pg) < 190 {
 		t.Errorf("only %d tables", len(pg))
 	}
 }
 
-func TestPostgreSQLHasTheHeads(t *testing.T) {
+func TestServersHaveTheHeads(t *testing.T) {
+	statements := schema.Statements()
 	for _, head := range schema.Heads() {
 		if !strings.Contains(schema.SQL("postgresql"), "'"+head+"'") {
-			t.Errorf("no head %s", head)
+			t.Errorf("PostgreSQL has no head %s", head)
+		}
+		// They tell that everything is there, so they come last.
+		if !strings.Contains(statements[len(statements)-1], "'"+head+"'") {
+			t.Errorf("the last statement for MySQL does not write the head %s", head)
+		}
+	}
+}
+
+func TestStatementsForMySQLCanBeRunAgain(t *testing.T) {
+	for _, statement := range schema.Statements() {
+		if !slices.ContainsFunc([]string{"CREATE TABLE IF NOT EXISTS ", "DROP TRIGGER IF EXISTS ", "CREATE TRIGGER ", "INSERT IGNORE "},
+			func(begin string) bool { return strings.HasPrefix(statement, begin) }) || strings.Contains(statement, ";") {
+			t.Errorf("the statement %.80q cannot be run twice", statement)
 		}
 	}
 }
