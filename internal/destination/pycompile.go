@@ -2,6 +2,7 @@ package destination
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"orrery/internal/cheetah"
@@ -412,6 +413,9 @@ var refusals = map[string]string{
 	"finally":  "“finally” without a “try” of the same indentation",
 }
 
+// caching are decorators that change nothing but speed.
+var caching = regexp.MustCompile(`^@(?:functools\.)?(?:lru_cache|cache)(?:\(.*\))?$`)
+
 // simple compiles a statement without a body.
 func (c *pyCompiler) simple(l pyLine) (pyStep, error) {
 	word, rest := pyWord(l.text)
@@ -419,7 +423,13 @@ func (c *pyCompiler) simple(l pyLine) (pyStep, error) {
 		return nil, pyErrorf(l.line, "%s", why)
 	}
 	if strings.HasPrefix(l.text, "@") {
-		return nil, pyErrorf(l.line, "decorators are not done in a rule; call the function")
+		if !caching.MatchString(l.text) {
+			return nil, pyErrorf(l.line, "decorators are not done in a rule, save those that cache (functools.lru_cache, functools.cache), which have no effect; call the function")
+		}
+		if next, _, ok := c.next(l, "def"); !ok {
+			return nil, pyErrorf(max(l.line, next.line), "a decorator without a function below it")
+		}
+		return nil, nil
 	}
 	switch word {
 	case "if", "for", "while", "try", "def":
@@ -598,7 +608,7 @@ func pyWrapped(text string) bool {
 
 func (c *pyCompiler) imports(l pyLine, word, rest string) (pyStep, error) {
 	unknown := func(name string) error {
-		return pyErrorf(l.line, "the module %s cannot be imported in a rule; there are re, json, math, random, datetime, time, os.path, collections, itertools, functools, operator, hashlib, logging, tpv.core.helpers, and of galaxy.jobs.mapper, galaxy.jobs.rule_helper and tpv.core.entities what rules use%s", clip(name, 60), requestsHint(name))
+		return pyErrorf(l.line, "the module %s cannot be imported in a rule; there are re, json, math, random, datetime, time, os.path, collections, itertools, functools, operator, hashlib, typing, logging, tpv.core.helpers, and of galaxy.jobs.mapper, galaxy.jobs.rule_helper and tpv.core.entities what rules use%s", clip(name, 60), requestsHint(name))
 	}
 	s := &pyImport{}
 	if word == "import" {

@@ -689,5 +689,5 @@ func (e *exception) Attr(name string) (cheetah.Value, error) {
 
 // pyLimits bound one expression of a rule.
 func (r *Router) pyLimits() cheetah.Limits {
-	return cheetah.Limits{Steps: 5_000_000, Duration: 5 * time.Second, Value: 4 << 20, Memory: 32 << 20, Now: r.opts.Now, Seed: int64(r.opts.Intn(1<<52)) + 1}
+	return cheetah.Limits{Steps: 5_000_000, Duration: 5 * time.Second, Value: 4 << 20, Memory: 32 << 20, Now: r.opts.Now, Seed: int64(r.opts.Intn(1<<52)) + 1, File: r.opts.File}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"orrery/internal/cheetah"
 	"orrery/internal/config"
 )
 
@@ -28,8 +29,20 @@ type Options struct {
 	Now func() time.Time
 	// Config are the options of galaxy.yml that rules may look at, as app.config.NAME.
 	Config map[string]any
+	// File answers os.path.exists, isfile, isdir and getsize of rules; nil refuses them.
+	File func(path string) (cheetah.FileInfo, error)
+	// DataTables are the server's tool data tables, for rules that size jobs by their reference data; nil: there are none.
+	DataTables DataTables
 	// Warn takes what a rule writes into its log; nil drops it.
 	Warn func(message string)
+}
+
+// DataTables looks into tool data tables.
+type DataTables interface {
+	// Has tells whether there is a table of this name.
+	Has(table string) bool
+	// Entry gives what stands in the column want of the first row that has value in column.
+	Entry(table, column, value, want string) (entry string, found bool)
 }
 
 // Counts counts jobs for the rules that ask.

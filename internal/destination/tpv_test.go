@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"orrery/internal/cheetah"
 	"orrery/internal/config"
 )
 
@@ -364,6 +365,31 @@ func TestRulesCountJobs(t *testing.T) {
 	req.To = "tpv"
 	if _, err := r.Choose(context.Background(), req); !errors.Is(err, counts.err) {
 		t.Errorf("an outage gives %v", err)
+	}
+}
+
+// tables is one data table with one row.
+type tables struct{}
+
+func (tables) Has(table string) bool { return table == "indexes" }
+
+func (tables) Entry(table, column, value, want string) (string, bool) {
+	return "/data/nt", column == "value" && value == "nt" && want == "path"
+}
+
+func TestRulesSizeJobsByReferenceData(t *testing.T) {
+	const rules = oneDestination + "tools:\n  .*:\n    mem: |\n      import os\n      path = app.tool_data_tables.get('indexes').get_entry('value', job.get_param_values(app)['db'], 'path')\n      os.path.getsize(path) / 2**30 * 2 if path else 4\n    params:\n      mem: '{mem}'\n"
+	file := func(path string) (cheetah.FileInfo, error) {
+		return cheetah.FileInfo{Exists: true, Size: 3 << 30}, nil
+	}
+	r, _, err := tpvRouter(t, Options{DataTables: tables{}, File: file}, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for db, want := range map[string]string{"nt": "6.0", "other": "4"} {
+		if got := decide(r, Request{Tool: Tool{ID: "x"}, Params: map[string]any{"db": db}}); got.Params["mem"] != want {
+			t.Errorf("with %s: %+v; want %s", db, got, want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -83,7 +84,7 @@ func (j *tpvJob) names() {
 	for _, id := range j.cfg.lists["destinations"].order {
 		destinations.Set(id, j.cfg.lists["destinations"].by[id].clone())
 	}
-	app := &record{"UniverseApplication", map[string]cheetah.Value{"config": options}}
+	app := &record{"UniverseApplication", map[string]cheetah.Value{"config": options, "tool_data_tables": j.router.tables()}}
 	wrapper := &record{"JobWrapper", map[string]cheetah.Value{"job_id": req.Job.ID, "tool": tool, "user": "", "app": app, "get_job": constant("get_job", job)}}
 	if req.User != nil {
 		wrapper.attrs["user"] = req.User.Email
@@ -103,6 +104,23 @@ func (j *tpvJob) names() {
 		j.vars[name] = v
 	}
 	j.base = j.code.modules.(*tpvModules).globals
+}
+
+// tables are app.tool_data_tables.
+func (r *Router) tables() cheetah.Value {
+	return &record{"ToolDataTableManager", map[string]cheetah.Value{"get": method{"get", func(args []cheetah.Value, kwargs map[string]cheetah.Value) (cheetah.Value, error) {
+		name := cheetah.Str(argument(args, kwargs, 0, "key"))
+		if r.opts.DataTables == nil || !r.opts.DataTables.Has(name) {
+			return nil, nil
+		}
+		return &record{"TabularToolDataTable", map[string]cheetah.Value{"name": name, "get_entry": method{"get_entry", func(args []cheetah.Value, kwargs map[string]cheetah.Value) (cheetah.Value, error) {
+			entry, found := r.opts.DataTables.Entry(name, cheetah.Str(argument(args, kwargs, 0, "query_attr")), cheetah.Str(argument(args, kwargs, 1, "query_val")), cheetah.Str(argument(args, kwargs, 2, "return_attr")))
+			if !found {
+				return nil, nil
+			}
+			return entry, nil
+		}}}}, nil
+	}}}}
 }
 
 func orEmpty(m map[string]any) map[string]any {
@@ -353,12 +371,38 @@ func newTPVModules(r *Router) *tpvModules {
 	if r.opts.Fetch != nil {
 		add("requests", r.requests())
 	}
+	m.extend()
 	m.globals = map[string]cheetah.Value{"helpers": helpers, "log": log, "logging": logging, "__name__": "tpv.core.loader"}
 	if v, ok := m.module("functools"); ok {
 		m.globals["functools"] = v
 	}
 	return m
 }
+
+// extend adds what rules use of modules that the template engine has not, or not all of.
+func (m *tpvModules) extend() {
+	types := map[string]cheetah.Value{"cast": cheetah.Func("cast", func(_ context.Context, args []cheetah.Value, kwargs map[string]cheetah.Value) (cheetah.Value, error) {
+		return argument(args, kwargs, 1, "val"), nil
+	})}
+	for _, name := range []string{"Any", "Callable", "Dict", "Iterable", "List", "Optional", "Sequence", "Set", "Tuple", "Union"} {
+		types[name] = &record{"typing", nil} // for annotations, which have no effect
+	}
+	m.named["typing"] = &cheetah.Module{Name: "typing", Attrs: types}
+	if number, err := numberExpr.Eval(context.Background(), cheetah.MapScope{}, cheetah.Limits{}); err == nil {
+		m.named["numbers"] = &cheetah.Module{Name: "numbers", Attrs: map[string]cheetah.Value{"Number": number, "Real": number}}
+	}
+	if v, ok := m.module("random"); ok {
+		random := &cheetah.Module{Name: "random", Attrs: maps.Clone(v.(*cheetah.Module).Attrs)}
+		for _, name := range []string{"SystemRandom", "Random"} {
+			random.Attrs[name] = cheetah.Func(name, func(context.Context, []cheetah.Value, map[string]cheetah.Value) (cheetah.Value, error) {
+				return random, nil
+			})
+		}
+		m.named["random"] = random
+	}
+}
+
+var numberExpr = mustExpr("(int, float)")
 
 func makeTags(_ context.Context, args []cheetah.Value, kwargs map[string]cheetah.Value) (cheetah.Value, error) {
 	t := newTags()
