@@ -51,6 +51,13 @@ test-short: ## run the tests that need no other programs
 test-race: ## run the concurrent packages' tests under the race detector (needs gcc)
 	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) $(concurrent)
 
+# FAULTS_SEED=… repeats a run; test/faults/doc.go says what else can be chosen.
+.PHONY: test-faults
+test-faults: ## run 5,000 jobs on 8 handlers that are killed, paused, cut off and replaced
+	FAULTS_JOBS=$${FAULTS_JOBS:-5000} FAULTS_HANDLERS=$${FAULTS_HANDLERS:-8} FAULTS_USERS=$${FAULTS_USERS:-20} \
+		FAULTS_SLURM_JOBS=$${FAULTS_SLURM_JOBS:-500} FAULTS_ENGINES=$${FAULTS_ENGINES:-postgresql} \
+		go test -count=1 -timeout 120m -v -run TestFaults ./test/faults
+
 .PHONY: compat
 compat: ## check the database against Galaxy 26.1.2 itself, both ways (installs it: 1.5 GB, some minutes)
 	go test -tags compat -count=1 -timeout 60m -v ./test/compat/...
@@ -79,8 +86,9 @@ fuzz: ## run every fuzz target for a short while (FUZZTIME=20s)
 	done
 
 .PHONY: bench
-bench: ## measure, and print a table
+bench: ## measure, and print tables
 	bench/run
+	bench/run claims
 
 .PHONY: clean
 clean: ## remove what make built and fetched; database/ stays
