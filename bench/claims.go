@@ -15,13 +15,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"orrery/internal/job"
 	"orrery/internal/store"
 	"orrery/internal/wake"
 )
@@ -114,12 +114,14 @@ type claimMethod struct {
 	// handler is the SQL text of what a job's handler column holds when there are so many handlers.
 	handler func(handlers int) string
 	// tags are the pools of a handler.
-	tags string
+	tags      string
+	isolation bool
 }
 
 var claimMethods = []claimMethod{
-	{"db-skip-locked", func(int) string { return "'_default_'" }, "_default_"},
-	{"db-preassign", func(handlers int) string { return fmt.Sprintf("CONCAT('handler_', n %% %d)", handlers) }, ""},
+	{"db-skip-locked", func(int) string { return "'_default_'" }, "_default_", false},
+	{"db-transaction-isolation", func(int) string { return "'_default_'" }, "_default_", true},
+	{"db-preassign", func(handlers int) string { return fmt.Sprintf("CONCAT('handler_', n %% %d)", handlers) }, "", false},
 }
 
 // dsn is the address of an engine's database.
@@ -359,7 +361,7 @@ func (b *claimBench) claim(ctx context.Context, engine, dsn string, method claim
 	for i := range each {
 		each[i] = claimWorker{
 			engine: engine, dsn: dsn, name: fmt.Sprintf("handler_%d", i), tags: method.tags, run: filepath.Join(b.dir, "run"),
-			slots: b.slots, seconds: b.seconds, finish: finish,
+			slots: b.slots, seconds: b.seconds, finish: finish, isolation: method.isolation,
 		}.arguments()
 	}
 	c, err := gather(ctx, b.program, each)
@@ -392,6 +394,7 @@ func (b *claimBench) measureLatencies(ctx context.Context, engine, table string,
 			return err
 		}
 		b.note(fmt.Sprintf("%s|latency, ms|%s|%s", engine, way, table), median(times))
+		b.note(fmt.Sprintf("%s|latency at worst, ms|%s|%s", engine, way, table), slices.Max(times))
 	}
 	return nil
 }
@@ -452,7 +455,7 @@ func (b *claimBench) latencies1(ctx context.Context, engine string, db *store.DB
 			id = made.ID
 			tx.AfterCommit(func() {
 				at = time.Now().UnixNano()
-				bus.Wake(job.NewTopic)
+				bus.WakeOne(wake.Jobs("_default_"))
 			})
 			return nil
 		}); err != nil {

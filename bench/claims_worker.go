@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"orrery/internal/galaxy"
-	"orrery/internal/job"
 	"orrery/internal/pool"
 	"orrery/internal/store"
 	"orrery/internal/wake"
@@ -27,6 +26,7 @@ type claimWorker struct {
 	engine, dsn, name, tags, run string
 	slots, seconds               int
 	finish, listen, postgres     bool
+	isolation                    bool
 }
 
 func (w claimWorker) arguments() []string {
@@ -34,7 +34,7 @@ func (w claimWorker) arguments() []string {
 		claimWorkerCommand, "-engine", w.engine, "-dsn", w.dsn, "-name", w.name, "-tags", w.tags, "-run", w.run,
 		"-slots", fmt.Sprint(w.slots), "-seconds", fmt.Sprint(w.seconds),
 	}
-	for name, set := range map[string]bool{"-finish": w.finish, "-listen": w.listen, "-notify": w.postgres} {
+	for name, set := range map[string]bool{"-finish": w.finish, "-listen": w.listen, "-notify": w.postgres, "-isolation": w.isolation} {
 		if set {
 			args = append(args, name)
 		}
@@ -62,6 +62,7 @@ func runClaimWorker(args []string) error {
 	fs.BoolVar(&w.finish, "finish", false, "")
 	fs.BoolVar(&w.listen, "listen", false, "")
 	fs.BoolVar(&w.postgres, "notify", false, "")
+	fs.BoolVar(&w.isolation, "isolation", false, "")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -75,12 +76,27 @@ func runClaimWorker(args []string) error {
 	if w.tags != "" {
 		tags = []string{w.tags}
 	}
-	member, err := pool.Join(ctx, db, pool.Options{ServerName: w.name, Kind: "handler", Tags: tags, Version: "bench", Lease: time.Minute})
+	options := pool.Options{ServerName: w.name, Kind: "handler", Tags: tags, Version: "bench", Lease: time.Minute, Slots: w.slots}
+	if w.isolation {
+		options.Methods = []string{pool.TransactionIsolation}
+	}
+	if w.listen {
+		bus, err := wake.Open(w.run, w.name, true, quiet)
+		if err != nil {
+			return err
+		}
+		defer bus.Close()
+		if w.postgres {
+			bus.JoinPostgreSQL(ctx, w.dsn)
+		}
+		options.Wake = bus
+	}
+	member, err := pool.Join(ctx, db, options)
 	if err != nil {
 		return err
 	}
 	if w.listen {
-		err = w.await(ctx, db, member)
+		err = w.await(ctx, member)
 	} else {
 		err = w.work(ctx, db, member)
 	}
@@ -198,16 +214,9 @@ type claimed struct {
 }
 
 // await claims whenever it is woken and prints what and when, until its standard input ends.
-func (w claimWorker) await(ctx context.Context, db *store.DB, member *pool.Member) error {
-	bus, err := wake.Open(w.run, w.name, true, quiet)
-	if err != nil {
+func (w claimWorker) await(ctx context.Context, member *pool.Member) error {
+	if _, err := member.Claim(ctx, w.slots); err != nil { // from here on others know that it is idle
 		return err
-	}
-	defer bus.Close()
-	woken := bus.Subscribe(job.NewTopic)
-	if w.postgres {
-		bus.JoinPostgreSQL(ctx, w.dsn)
-		<-woken // it listens now
 	}
 	ended := make(chan struct{})
 	fmt.Println("ready")
@@ -220,7 +229,7 @@ func (w claimWorker) await(ctx context.Context, db *store.DB, member *pool.Membe
 		select {
 		case <-ended:
 			return nil
-		case <-woken:
+		case <-member.Work():
 		}
 		claims, err := member.Claim(ctx, w.slots)
 		if err != nil {
