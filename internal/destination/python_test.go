@@ -80,7 +80,7 @@ func TestStatements(t *testing.T) {
 		"an import":                   {"import re, json as j\nfrom math import floor as f, ceil\nimport os.path\n[re.sub('a', 'b', 'aa'), j.loads('[1]'), f(2.5), ceil(2.5), os.path.basename('/a/b')]", "['bb', [1], 2, 3, 'b']"},
 		"TPV's modules":               {"from tpv.core import helpers as h\nfrom tpv.core.entities import TagType\n(h.GIGABYTES, int(TagType.REQUIRE), TagType.PREFER.name)", "(1073741824.0, 3, 'PREFER')"},
 		"a function that caches":      {"import functools\nfrom typing import Optional\n@functools.lru_cache(maxsize=None)\ndef f(x: int, y: str = 'a') -> Optional[int]:\n  return x\nf(3)", "3"},
-		"other modules":               {"from numbers import Number\nfrom random import SystemRandom\nfrom datetime import date\n(isinstance(2.5, Number), SystemRandom().choice([7]))", "(True, 7)"},
+		"other modules":               {"from numbers import Number\nfrom random import SystemRandom\nfrom datetime import date, timedelta\n(isinstance(2.5, Number), SystemRandom().choice([7]), timedelta(hours=-1).days, timedelta(1, minutes=2).total_seconds())", "(True, 7, -1, 86520.0)"},
 		"a name of a comprehension":   {"n = 3\n[i * n for i in range(3)]", "[0, 3, 6]"},
 		"an f-string over lines":      {"a = 1\nf'''{a}\n{a + 1}'''", "'1\\n2'"},
 		"an assert that holds":        {"assert 1 < 2, 'no'\n1", "1"},

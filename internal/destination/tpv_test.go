@@ -339,7 +339,7 @@ func TestRulesMayAskOtherServers(t *testing.T) {
 func TestRulesCountJobs(t *testing.T) {
 	const rules = oneDestination + "tools:\n  .*:\n    rules:\n" +
 		"    - if: helpers.concurrent_job_count_for_tool(app, tool, user) >= 3\n      fail: '{user.username} has enough'\n" +
-		"    - if: |\n        from galaxy.jobs.rule_helper import RuleHelper\n        RuleHelper(app).job_count(for_user_email='a@b.org', for_destinations=['here', 'there'], for_job_states=['queued']) > 2\n" +
+		"    - if: |\n        from galaxy.jobs.rule_helper import RuleHelper\n        from datetime import timedelta\n        RuleHelper(app).job_count(for_user_email='a@b.org', for_destinations=['here', 'there'], for_job_states=['queued'], created_in_last=timedelta(days=1, hours=2)) > 2\n" +
 		"      execute: |\n        from galaxy.jobs.mapper import JobNotReadyException\n        raise JobNotReadyException()\n"
 	counts := &countsOf{n: 2}
 	r, _, err := tpvRouter(t, Options{Counts: counts}, rules)
@@ -354,7 +354,7 @@ func TestRulesCountJobs(t *testing.T) {
 	if tool.ToolPrefix != "shed/repos/o/r/t/" || tool.UserID != 7 || strings.Join(tool.States, " ") != "queued running" {
 		t.Errorf("concurrent_job_count_for_tool counts %+v", tool)
 	}
-	if helper.UserEmail != "a@b.org" || strings.Join(helper.Destinations, " ") != "here there" || strings.Join(helper.States, " ") != "queued" || !helper.RegisteredOnly {
+	if helper.UserEmail != "a@b.org" || strings.Join(helper.Destinations, " ") != "here there" || strings.Join(helper.States, " ") != "queued" || helper.CreatedIn != 26*time.Hour || !helper.RegisteredOnly {
 		t.Errorf("job_count counts %+v", helper)
 	}
 	counts.n = 3

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"orrery/internal/cheetah"
 )
@@ -391,6 +393,11 @@ func (m *tpvModules) extend() {
 	if number, err := numberExpr.Eval(context.Background(), cheetah.MapScope{}, cheetah.Limits{}); err == nil {
 		m.named["numbers"] = &cheetah.Module{Name: "numbers", Attrs: map[string]cheetah.Value{"Number": number, "Real": number}}
 	}
+	if v, ok := m.module("datetime"); ok {
+		dates := &cheetah.Module{Name: "datetime", Attrs: maps.Clone(v.(*cheetah.Module).Attrs)}
+		dates.Attrs["timedelta"] = cheetah.Func("timedelta", timedelta)
+		m.named["datetime"] = dates
+	}
 	if v, ok := m.module("random"); ok {
 		random := &cheetah.Module{Name: "random", Attrs: maps.Clone(v.(*cheetah.Module).Attrs)}
 		for _, name := range []string{"SystemRandom", "Random"} {
@@ -400,6 +407,34 @@ func (m *tpvModules) extend() {
 		}
 		m.named["random"] = random
 	}
+}
+
+// timedelta makes a span of time: it has a length, and RuleHelper.job_count takes it; dates cannot be moved by it.
+func timedelta(_ context.Context, args []cheetah.Value, kwargs map[string]cheetah.Value) (cheetah.Value, error) {
+	seconds := 0.0
+	for i, unit := range []struct {
+		name    string
+		seconds float64
+	}{{"days", 86400}, {"seconds", 1}, {"microseconds", 1e-6}, {"milliseconds", 1e-3}, {"minutes", 60}, {"hours", 3600}, {"weeks", 604800}} {
+		n, _ := number(argument(args, kwargs, i, unit.name))
+		seconds += n * unit.seconds
+	}
+	days := math.Floor(seconds / 86400)
+	if math.Abs(days) > 999_999_999 {
+		return nil, &cheetah.RaiseError{Type: "OverflowError", Msg: "days are out of range"}
+	}
+	return &record{"timedelta", map[string]cheetah.Value{"days": int64(days), "seconds": int64(seconds - days*86400), "total_seconds": constant("total_seconds", seconds)}}, nil
+}
+
+// spanOf is the length of what timedelta made.
+func spanOf(v cheetah.Value) (time.Duration, bool) {
+	r, ok := v.(*record)
+	if !ok || r.typ != "timedelta" {
+		return 0, false
+	}
+	days, _ := r.attrs["days"].(int64)
+	seconds, _ := r.attrs["seconds"].(int64)
+	return time.Duration(min(days, 36500))*24*time.Hour + time.Duration(seconds)*time.Second, true
 }
 
 var numberExpr = mustExpr("(int, float)")
@@ -498,6 +533,16 @@ func (r *Router) ruleHelper(context.Context, []cheetah.Value, map[string]cheetah
 				f.Destinations = append(f.Destinations, texts(v)...)
 			case "for_job_states":
 				f.States = texts(v)
+			case "created_in_last", "updated_in_last":
+				span, ok := spanOf(v)
+				if !ok && v != nil {
+					return nil, &cheetah.RaiseError{Type: "TypeError", Msg: name + " takes a timedelta"}
+				}
+				if name == "created_in_last" {
+					f.CreatedIn = span
+				} else {
+					f.UpdatedIn = span
+				}
 			default:
 				return nil, &cheetah.RaiseError{Type: "TypeError", Msg: fmt.Sprintf("job_count has no argument %q in a rule", name)}
 			}
