@@ -35,6 +35,7 @@ type Options struct {
 	Handlers   int            // job handler processes; 0 for none of their own: web workers run the jobs
 	Settings   map[string]any // further settings of the galaxy: section
 	Gravity    map[string]any // further settings of the gravity: section
+	Uwsgi      string         // the lines of a uwsgi: section, in place of gravity:; http is added
 	// Files are written into the server's folder before it starts, by their names in it. In them, and in settings that
 	// are texts, @DIR@ stands for that folder.
 	Files map[string]string
@@ -162,8 +163,19 @@ func prepare(t testing.TB, options Options) (*Instance, error) {
 			return nil, err
 		}
 	}
+	configuration := s.configuration(options, port)
+	uwsgi := ""
+	if options.Uwsgi != "" {
+		delete(configuration, "gravity")
+		uwsgi = fmt.Sprintf("uwsgi:\n%s\n    http: 127.0.0.1:%d\n", options.Uwsgi, port)
+	}
 	// JSON is YAML, and quotes everything rightly.
-	text, err := json.MarshalIndent(s.configuration(options, port), "", "  ")
+	text, err := json.MarshalIndent(configuration["galaxy"], "", "  ")
+	if uwsgi == "" {
+		text, err = json.MarshalIndent(configuration, "", "  ")
+	} else {
+		text = append([]byte(uwsgi+"galaxy: "), text...)
+	}
 	if err != nil {
 		return nil, err
 	}
