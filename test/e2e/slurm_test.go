@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -98,6 +99,23 @@ func TestJobsOnSlurm(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHandlersKilledWhileTheyTalkToSlurm kills handlers at any moment of short jobs' lives, such as between sbatch and
+// its answer. No job is lost, none is run twice.
+func TestHandlersKilledWhileTheyTalkToSlurm(t *testing.T) {
+	g, _ := startOnSlurm(t, testenv.Options{Postgres: true, WebWorkers: 1, Handlers: 2})
+	g.openGate()
+	const rounds, each = 4, 8
+	for round := range rounds {
+		for i := range each {
+			g.submit(round*each + i)
+		}
+		g.waitFor("some jobs of the round to run", time.Minute, func() bool { return len(g.ledger()) >= round*each+1 })
+		handler := fmt.Sprintf("handler_%d", round%2)
+		g.own.WaitRestarted(handler, g.own.KillProcess(handler))
+	}
+	g.eachOnce()
 }
 
 // TestAJobOnSlurmIsCancelled deletes one job that runs and one that waits in the cluster's queue.
