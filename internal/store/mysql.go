@@ -124,6 +124,7 @@ func mysqlConfig(dsn string) (*mysql.Config, error) {
 	cfg.InterpolateParams = true // one round trip for a statement instead of three
 	cfg.MaxAllowedPacket = 0     // as the server has it
 	cfg.Timeout = 30 * time.Second
+	cfg.Logger = &mysql.NopLogger{} // of broken connections, which the errors tell too
 	args := u.Query()
 	if socket := args.Get("unix_socket"); socket != "" {
 		cfg.Net, cfg.Addr = "unix", socket

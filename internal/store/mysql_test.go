@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"orrery/internal/galaxy"
@@ -215,5 +216,47 @@ func TestMySQLURLs(t *testing.T) {
 		case err != nil && strings.Contains(err.Error(), "secret"):
 			t.Errorf("the password is in %v", err)
 		}
+	}
+}
+
+// TestMariaDBIsStartedAgain has a transaction fail as an outage while the server is away, and go on when it is back.
+func TestMariaDBIsStartedAgain(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(signal.String(), func(t *testing.T) {
+			db := storetest.MariaDB(t)
+			add := func() error {
+				return db.Write(t.Context(), func(tx *store.Tx) error {
+					_, err := store.Insert(t.Context(), tx, "form_definition_current", store.Values{"deleted": false})
+					return err
+				})
+			}
+			if err := add(); err != nil {
+				t.Fatal(err)
+			}
+			back := make(chan struct{})
+			go func() {
+				defer close(back)
+				testenv.RestartMariaDB(t, signal)
+			}()
+			kept, away := 1, true
+			for away {
+				select {
+				case <-back:
+					away = false
+				default:
+				}
+				switch err := add(); {
+				case err == nil:
+					kept++
+				case !store.Outage(err):
+					t.Fatalf("no outage: %v", err)
+				case !away:
+					t.Fatalf("the server is back, and yet: %v", err)
+				}
+			}
+			if rows := one[int](t, db, "SELECT count(*) FROM form_definition_current"); rows < kept {
+				t.Errorf("%d rows of %d are left", rows, kept)
+			}
+		})
 	}
 }

@@ -61,6 +61,12 @@ type mariaServer struct {
 	MariaDatabase // the one called mysql
 	names         atomic.Int64
 
+	program string
+	args    []string
+	mark    string
+	process *os.Process
+	ended   chan struct{} // closed when the process has ended
+
 	mu        sync.Mutex
 	templates map[string]*mariaTemplate
 }
@@ -283,9 +289,9 @@ func setOf(names []string) map[string]bool {
 	return set
 }
 
-// quick are the settings that spare the disk: nothing has to outlive the test.
+// quick are the settings that spare the disk: what is committed outlives the server's process, but not the machine.
 var quick = []string{
-	"--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M",
+	"--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M",
 	"--debug-no-sync", "--skip-name-resolve", "--character-set-server=utf8mb4",
 }
 
@@ -322,14 +328,15 @@ func newMariaServer() (*mariaServer, error) {
 			MariaDatabase: MariaDatabase{Database{
 				Name: "mysql", User: "root", Host: "127.0.0.1", Port: port, Socket: filepath.Join(dir, "socket"), Log: log,
 			}},
-			templates: make(map[string]*mariaTemplate),
+			templates: make(map[string]*mariaTemplate), program: program, mark: mark,
 		}
-		err = s.start(program, append([]string{
+		s.args = append([]string{
 			"--no-defaults", "--user=" + as.Username, "--datadir=" + data, "--socket=" + s.Socket, "--port=" + strconv.Itoa(port),
 			// Another server's start removes what looks like temporary tables from a folder that they share.
 			"--tmpdir=" + dir,
 			"--bind-address=127.0.0.1", "--pid-file=" + filepath.Join(dir, "pid"), "--max-connections=300", "--performance-schema=OFF",
-		}, quick...), mark)
+		}, quick...)
+		err = s.start()
 		if err == nil {
 			return s, nil
 		}
@@ -341,22 +348,26 @@ func newMariaServer() (*mariaServer, error) {
 }
 
 // start runs the server and returns when it answers.
-func (s *mariaServer) start(program string, args []string, mark string) error {
+func (s *mariaServer) start() error {
 	// A file, no pipe: the server inherits it and would keep a pipe open.
-	log, err := os.OpenFile(s.Log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	log, err := os.OpenFile(s.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(s.program, s.args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Dir(s.Log), log, log
-	cmd.Env = append(os.Environ(), markVariable+"="+mark, "TZ=UTC")
+	cmd.Env = append(os.Environ(), markVariable+"="+s.mark, "TZ=UTC")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("mariadbd: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	s.process, s.ended = cmd.Process, make(chan struct{})
+	var failure error
+	go func(ended chan struct{}) {
+		failure = cmd.Wait()
+		close(ended)
+	}(s.ended)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	ticks := time.NewTicker(20 * time.Millisecond)
@@ -367,12 +378,29 @@ func (s *mariaServer) start(program string, args []string, mark string) error {
 			return nil
 		}
 		select {
-		case ended := <-ended:
-			return fmt.Errorf("mariadbd ended: %w", errors.Join(ended, errors.New("its log says why")))
+		case <-s.ended:
+			return fmt.Errorf("mariadbd ended: %w", errors.Join(failure, errors.New("its log says why")))
 		case <-ctx.Done():
 			return fmt.Errorf("mariadbd does not answer: %w", err)
 		case <-ticks.C:
 		}
+	}
+}
+
+// RestartMariaDB stops the server that MariaDB started for this test binary with a signal (SIGTERM, as an administrator
+// does, or SIGKILL, as a crash does) and starts it again. Connections break; what was committed is kept.
+func RestartMariaDB(t testing.TB, with syscall.Signal) {
+	t.Helper()
+	s, err := startMariaDB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.process.Signal(with); err != nil {
+		t.Fatal(err)
+	}
+	<-s.ended
+	if err := s.start(); err != nil {
+		t.Fatal(err)
 	}
 }
 
