@@ -522,6 +522,7 @@ func FuzzRuleFile(f *testing.F) {
 		if m.patterns() != nil {
 			return
 		}
+		m.offer()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		req := Request{Tool: Tool{ID: tool}, User: &User{Email: "a@b.org", Roles: []string{"staff"}}, Inputs: []Input{{Name: "a", Size: 9 << 30}}}
@@ -529,4 +530,19 @@ func FuzzRuleFile(f *testing.F) {
 			t.Errorf("%q gives a choice without a runner: %+v", content, c)
 		}
 	})
+}
+
+func TestARuleCannotChangeTheConfiguration(t *testing.T) {
+	const rules = "tools:\n  .*:\n    rank: |\n      for d in candidate_destinations:\n          d.params['seen'] = str(len(mapper.destinations)) + d.params.get('seen', '')\n      candidate_destinations\n" +
+		"    rules:\n    - if: |\n        for d in mapper.destinations.values():\n            d.max_accepted_cores = 0\n        True\n      execute: entity.params['ran'] = entity.params.get('ran', '') + 'x'\n" +
+		"destinations:\n  one:\n    runner: local\n    params: {a: b}\n"
+	r, _, err := tpvRouter(t, Options{}, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if got := decide(r, Request{Tool: Tool{ID: "x"}}); got.ID != "one" || got.Params["seen"] != "1" || got.Params["ran"] != "x" {
+			t.Errorf("the decision is %+v", got)
+		}
+	}
 }

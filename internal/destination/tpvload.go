@@ -115,6 +115,7 @@ func (r *Router) tpvRouter(d config.Destination) (rule, error) {
 	if err := t.patterns(); err != nil {
 		return nil, err
 	}
+	t.offer()
 	return t, nil
 }
 

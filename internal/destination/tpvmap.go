@@ -19,6 +19,7 @@ type tpv struct {
 	cfg    *tpvConfig
 	code   *tpvCode
 	names  map[string][]pattern // by section
+	offers []*entity            // the destinations over their defaults
 
 	mu    sync.Mutex
 	found map[string][]string // entities that match a name, by section and name
@@ -346,29 +347,34 @@ func (j *tpvJob) resources(e *entity) (*entity, error) {
 	return out, nil
 }
 
+// offer lays the destinations over what holds for all of them.
+func (t *tpv) offer() {
+	list := t.cfg.lists["destinations"]
+	// A tool that a user defined runs only where a destination says that it takes those.
+	below := newEntity(destinationEntity, "tool_type_secure_defaults")
+	below.destTags.override(tagReject, "tool_type_user_defined")
+	if d, ok := list.by[t.cfg.defaultInherits]; ok {
+		below = below.inherit(d)
+	}
+	for _, id := range list.order {
+		t.offers = append(t.offers, list.by[id].inherit(below))
+	}
+}
+
 // ranked are the destinations that can take the job, the best first.
 func (j *tpvJob) ranked(e *entity) ([]*entity, error) {
 	evaluated, err := j.resources(e)
 	if err != nil {
 		return nil, err
 	}
-	list := j.cfg.lists["destinations"]
-	// A tool that a user defined runs only where a destination says that it takes those.
-	secure := newEntity(destinationEntity, "tool_type_secure_defaults")
-	secure.destTags.override(tagReject, "tool_type_user_defined")
-	below := secure
-	if d, ok := list.by[j.cfg.defaultInherits]; ok {
-		below = secure.inherit(d)
-	}
 	candidates := cheetah.NewList()
-	for _, id := range list.order {
-		d := list.by[id].inherit(below)
+	for _, d := range j.offers {
 		ok, err := d.accepts(evaluated)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			candidates.Items = append(candidates.Items, d)
+			candidates.Items = append(candidates.Items, d.clone()) // rules may change it
 		}
 	}
 	var order []cheetah.Value

@@ -82,10 +82,6 @@ func (j *tpvJob) names() {
 	for name, v := range j.router.opts.Config {
 		options.attrs[name] = cheetah.FromGo(v)
 	}
-	destinations := cheetah.NewDict()
-	for _, id := range j.cfg.lists["destinations"].order {
-		destinations.Set(id, j.cfg.lists["destinations"].by[id].clone())
-	}
 	app := &record{"UniverseApplication", map[string]cheetah.Value{"config": options, "tool_data_tables": j.router.tables()}}
 	wrapper := &record{"JobWrapper", map[string]cheetah.Value{"job_id": req.Job.ID, "tool": tool, "user": "", "app": app, "get_job": constant("get_job", job)}}
 	if req.User != nil {
@@ -99,9 +95,7 @@ func (j *tpvJob) names() {
 		"app": app, "tool": tool, "user": user, "job": job, "job_wrapper": wrapper,
 		"resource_params":          cheetah.FromGo(orEmpty(req.Resources)),
 		"workflow_invocation_uuid": workflow,
-		"mapper": &record{"EntityToDestinationMapper", map[string]cheetah.Value{
-			"destinations": destinations, "default_inherits": j.cfg.defaultInherits,
-		}},
+		"mapper":                   mapperValue{j.cfg},
 	} {
 		j.vars[name] = v
 	}
@@ -123,6 +117,27 @@ func (r *Router) tables() cheetah.Value {
 			return entry, nil
 		}}}}, nil
 	}}}}
+}
+
+// mapperValue is TPV's mapper as rules see it.
+type mapperValue struct{ cfg *tpvConfig }
+
+// TypeName implements cheetah.Object.
+func (m mapperValue) TypeName() string { return "EntityToDestinationMapper" }
+
+// Attr implements cheetah.Attrer. The destinations are copies, made when a rule asks.
+func (m mapperValue) Attr(name string) (cheetah.Value, error) {
+	switch name {
+	case "default_inherits":
+		return m.cfg.defaultInherits, nil
+	case "destinations":
+		all := cheetah.NewDict()
+		for _, id := range m.cfg.lists["destinations"].order {
+			all.Set(id, m.cfg.lists["destinations"].by[id].clone())
+		}
+		return all, nil
+	}
+	return nil, cheetah.ErrNoAttr
 }
 
 func orEmpty(m map[string]any) map[string]any {
