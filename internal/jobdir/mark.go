@@ -91,7 +91,9 @@ func (d Dir) ReadStopped(attempt int) (Stopped, bool) {
 }
 
 // RouteFile says where an attempt was sent.
-func (d Dir) RouteFile(attempt int) string { return filepath.Join(d.attempt(attempt), "destination.json") }
+func (d Dir) RouteFile(attempt int) string {
+	return filepath.Join(d.attempt(attempt), "destination.json")
+}
 
 // closedFile says that an attempt is over and another takes its place.
 func (d Dir) closedFile(attempt int) string { return filepath.Join(d.attempt(attempt), "closed") }

@@ -183,6 +183,13 @@ func (h *Handler) attempt(ctx context.Context, a *active, p *prepared, handed bo
 		if err != nil {
 			return done, err
 		}
+		// Another handler may have finished this job while this one was paused, and
+		// taken the folder away with all that keeps an attempt from running: then what
+		// was written just now would run again. From here on nothing makes a folder, so
+		// that there is nothing to run if that happens later.
+		if err := store.HoldsClaim(ctx, h.DB, p.claim, h.Member.ServerName()); err != nil {
+			return done, err
+		}
 		reached(BeforeSubmit, c.JobID)
 		if a.isGivenUp() {
 			return done, h.finish(ctx, p, store.Finished{State: galaxy.JobDeleted})
@@ -257,7 +264,7 @@ func (h *Handler) placeHere(ctx context.Context, a *active, p *prepared, handed 
 			return store.RequeueUnsent(ctx, tx, p.claim, h.Member.ServerName(), p.route.Runner)
 		})
 		if err == nil {
-			h.Wake.Wake(wake.Jobs(p.claim.Pool))
+			h.Wake.WakeOne(wake.Jobs(p.claim.Pool))
 			err = errSettled
 		}
 		return err
@@ -380,6 +387,9 @@ func (h *Handler) submit(ctx context.Context, a *active, p *prepared, r runner.R
 		}
 		h.Log.Warn("a job waits for its engine", "job", p.claim.JobID, "runner", p.route.Runner, "error", err)
 		if err := wait.more(ctx, "This job waits because the cluster that is to run it cannot be reached now. It is sent again by itself."); err != nil {
+			return "", err
+		}
+		if err := store.HoldsClaim(ctx, h.DB, p.claim, h.Member.ServerName()); err != nil {
 			return "", err
 		}
 		if a.isGivenUp() {

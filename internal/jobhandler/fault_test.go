@@ -288,6 +288,14 @@ func stopAt(t *testing.T, point jobhandler.Point, action string) {
 	c.Name, c.Fault = "h2", ""
 	second := startChild(t, c)
 	s.wait(created[0], galaxy.JobOK)
+	gone := func(c *job.Created) {
+		t.Helper()
+		testenv.Poll(t, "the job's folder to be removed", time.Minute, func() bool {
+			_, err := os.Lstat(jobdir.Of(s.jobs.JobsDir, c.Job.ID).Path)
+			return errors.Is(err, fs.ErrNotExist)
+		})
+	}
+	gone(created[0]) // and with it what keeps an attempt from running twice
 	if action == "pause" {
 		testenv.Poll(t, "the first handler's lease to end", time.Minute, func() bool {
 			all, err := store.AllInstances(t.Context(), db)
@@ -305,10 +313,7 @@ func stopAt(t *testing.T, point jobhandler.Point, action string) {
 	created = append(created, s.submit("count", nil))
 	s.wait(created[1], galaxy.JobOK)
 	for _, c := range created {
-		testenv.Poll(t, "the job's folder to be removed", time.Minute, func() bool {
-			_, err := os.Lstat(jobdir.Of(s.jobs.JobsDir, c.Job.ID).Path)
-			return errors.Is(err, fs.ErrNotExist)
-		})
+		gone(c)
 		if text := s.text(c.Outputs[0].ID); text != "done" {
 			t.Errorf("the output of job %d is %q", c.Job.ID, text)
 		}

@@ -123,6 +123,28 @@ func TestAFailedJobIsSentAgain(t *testing.T) {
 	})
 }
 
+// A job that waits to be sent again is taken over with what was decided.
+func TestAResubmissionIsTakenOver(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newServer(t, db)
+		s.destinations(config.Destination{ID: "small", Runner: "local", Resubmit: []config.Resubmit{{Destination: "big", Delay: "0.5"}}},
+			config.Destination{ID: "big", Runner: "local", Env: []config.EnvEntry{{Name: "SIZE", Value: "big"}}})
+		s.command("sized", `test "\$SIZE" = big && printf done > '$out'`)
+		c := s.submit("sized", nil)
+		stop := s.handler("h1")
+		testenv.Poll(t, "the job to be resubmitted", time.Minute, func() bool {
+			j, err := store.JobByID(t.Context(), db, c.Job.ID)
+			return err == nil && j.State == galaxy.JobResubmitted && j.DestinationID == "big" && j.ExternalID == ""
+		})
+		s.info(c.Job.ID, "sent again, to big, because its tool reported an error")
+		stop()
+		s.handler("h2")
+		if j, h := s.wait(c, galaxy.JobOK); j.DestinationID != "big" || j.Handler != "h2" || s.text(h.ID) != "done" {
+			t.Errorf("made %q at %s on %s", s.text(h.ID), j.DestinationID, j.Handler)
+		}
+	})
+}
+
 func TestLimitsOnTimeAndOutput(t *testing.T) {
 	for _, c := range []struct {
 		name, command, want string

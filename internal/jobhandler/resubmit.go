@@ -9,8 +9,8 @@ import (
 
 	"orrery/internal/destination"
 	"orrery/internal/galaxy"
-	"orrery/internal/job"
 	"orrery/internal/store"
+	"orrery/internal/wake"
 )
 
 // resubmit sends a failed job again where a rule of its destination says so.
@@ -76,7 +76,7 @@ func (h *Handler) resubmit(ctx context.Context, a *active, p *prepared, v verdic
 		return done, err
 	}
 	if rule.Handler != "" {
-		h.Wake.Wake(job.NewTopic)
+		h.Wake.WakeOne(wake.Jobs(rule.Handler))
 		return done, errSettled
 	}
 	p.claim.Attempt, p.next, p.job.ExternalID, p.job.State = failed+1, &next, "", galaxy.JobResubmitted

@@ -8,6 +8,20 @@ import (
 	"orrery/internal/galaxy"
 )
 
+// HoldsClaim tells with a nil error that a claim holds at this moment; ErrClaimLost
+// when it does not. It locks nothing: whoever asks has to know what may happen
+// after that.
+func HoldsClaim(ctx context.Context, q Querier, c Claim, serverName string) error {
+	var n int
+	err := q.QueryRow(ctx, `SELECT COUNT(*) FROM orrery_claim c JOIN job j ON j.id = c.job_id JOIN orrery_instance i ON i.id = c.instance
+		WHERE c.job_id = ? AND c.instance = ? AND c.epoch = ? AND j.handler = ? AND i.expires > `+dbNow(q),
+		c.JobID, c.Instance, c.Epoch, serverName).Scan(&n)
+	if err == nil && n == 0 {
+		err = ErrClaimLost
+	}
+	return err
+}
+
 // SetAttempt writes down that the next run of a claimed job has another number.
 // The errors are those of StartJob.
 func SetAttempt(ctx context.Context, tx *Tx, c Claim, serverName string, attempt int) error {

@@ -3,6 +3,7 @@ package local_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,4 +153,66 @@ func canceled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
+}
+
+// place writes into a job's folder that an attempt was started somewhere.
+func place(t *testing.T, job runner.Job, p jobdir.Place) {
+	t.Helper()
+	if err := os.WriteFile(job.Dir.Lock(1), []byte(p.Line()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnAttemptOfAnotherHostIsNotJudged(t *testing.T) {
+	job := prepare(t, "true")
+	place(t, job, jobdir.Place{Boot: "b", Host: "elsewhere"})
+	r := local.New()
+	end, err := r.Watch(t.Context(), job, "1")
+	if err != nil || end.End != runner.Unknown || !strings.Contains(end.Message, "elsewhere") {
+		t.Errorf("ended %+v, %v", end, err)
+	}
+	if host, elsewhere := r.Elsewhere(job); !elsewhere || host != "elsewhere" {
+		t.Errorf("it runs on %q, %v", host, elsewhere)
+	}
+	if err := r.Stop(t.Context(), job, "1"); !errors.Is(err, runner.ErrUnavailable) {
+		t.Errorf("stopped: %v", err)
+	}
+}
+
+func TestARestartedHostHasLostItsAttempts(t *testing.T) {
+	here, err := jobdir.Here()
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := prepare(t, "true")
+	place(t, job, jobdir.Place{Boot: "earlier", Host: here.Host})
+	end, err := local.New().Watch(t.Context(), job, "1")
+	if err != nil || end.End != runner.Died || end.Cause != runner.NodeFailure || end.Message == "" {
+		t.Errorf("ended %+v, %v", end, err)
+	}
+}
+
+// A handler that was paused while it started a job holds the lock too; the exit
+// code tells that the job has ended.
+func TestALockThatAHandlerHolds(t *testing.T) {
+	job := prepare(t, "true")
+	id, err := local.New().Submit(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(job.Dir.Lock(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	second := local.New()
+	if end, err := second.Watch(t.Context(), job, id); err != nil || end.End != runner.Finished {
+		t.Errorf("ended %+v, %v", end, err)
+	}
+	if err := second.Stop(t.Context(), job, "1"); err != nil {
+		t.Error(err)
+	}
 }
