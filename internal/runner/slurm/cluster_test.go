@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -239,6 +240,35 @@ func TestJobsOnACluster(t *testing.T) {
 			t.Errorf("it ran %d times as %s and %s", strings.Count(got, "\n"), id, late)
 		}
 	})
+	t.Run("through another shell", func(t *testing.T) {
+		shell := filepath.Join(t.TempDir(), "shell")
+		if err := os.WriteFile(shell, []byte("#!/bin/sh\nfor line; do :; done\nexec sh -c \"$line\"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		far, err := New(Options{Load: loadCLI, Environ: append(os.Environ(), c.Env()...)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		job := prepare(t, far, `echo $GALAXY_SLOTS $GALAXY_MEMORY_MB`, "")
+		job.Params = map[string]string{"shell_plugin": "SecureShell", "shell_rsh": shell, "shell_hostname": "head",
+			"job_plugin": "Slurm", "job_ncpus": "2", "job_--mem": "70"}
+		if ending := watch(t, far, job, submit(t, far, job)); ending.End != runner.Finished {
+			t.Errorf("ended %+v", ending)
+		}
+		if got := read1(t, job.Dir.ToolStdout()); got != "2 70\n" {
+			t.Errorf("it was granted %q", got)
+		}
+		held := prepare(t, far, `true`, "")
+		held.Params = maps.Clone(job.Params)
+		held.Params["job_--hold"] = ""
+		id := submit(t, far, held)
+		if err := far.Stop(t.Context(), held, id); err != nil {
+			t.Fatal(err)
+		}
+		if ending := watch(t, far, held, id); ending.End != runner.Died || ending.Cause != runner.Cancelled {
+			t.Errorf("ended %+v", ending)
+		}
+	})
 	t.Run("the node fails", func(t *testing.T) {
 		job := prepare(t, r, `sleep 60`, "--mem=50")
 		id := submit(t, r, job)
@@ -348,6 +378,12 @@ func TestWhatSlurmForgotIsNotGuessed(t *testing.T) {
 	if ending := watch(t, r, begun, begunID); ending.End != runner.Unknown || !strings.Contains(ending.Message, begunID) {
 		t.Errorf("the one that had begun: %+v", ending)
 	}
+	if err := r.Stop(t.Context(), begun, begunID); err != nil {
+		t.Fatal(err)
+	}
+	if ending := watch(t, r, begun, begunID); ending.End != runner.Died || ending.Cause != runner.Cancelled {
+		t.Errorf("the one that had begun, stopped: %+v", ending)
+	}
 	if ending := watch(t, r, held, heldID); ending.End != runner.Died || ending.Cause != runner.NodeFailure || !held.Dir.Voided(1) {
 		t.Errorf("the one that had not: %+v", ending)
 	}
@@ -385,7 +421,7 @@ func TestAJobThatTakesTooLong(t *testing.T) {
 	job := prepare(t, r, `exec sleep 300`, "--time=1")
 	id := submit(t, r, job)
 	untilStarted(t, job)
-	c.Run("scontrol", "update", "JobId="+id, "EndTime="+time.Now().Format("2006-01-02T15:04:05"))
+	c.Run("scontrol", "update", "JobId="+id, "EndTime="+time.Now().Add(4*time.Second).Format("2006-01-02T15:04:05"))
 	// Slurm looks at the times of its jobs every half minute.
 	if ending := watch(t, r, job, id); ending.End == runner.Unknown || ending.Cause != runner.WalltimeLimit {
 		t.Errorf("ended %+v", ending)

@@ -226,6 +226,9 @@ func (e *entry) forgotten(now time.Time, l *listing, ids []string, started bool)
 		_, _ = os.ReadDir(filepath.Dir(recordFile(e.job)))
 		return false, runner.Ending{}, nil
 	}
+	if started && e.stopped { // nobody waits for what it would have left
+		return true, runner.Ending{End: runner.Died, Cause: runner.Cancelled, Message: "The job was stopped, and the cluster does not know it any more."}, nil
+	}
 	if started {
 		id := "not known"
 		if len(ids) > 0 {

@@ -93,6 +93,7 @@ func TestWhatBecameOfAnAttempt(t *testing.T) {
 		"one of two is not known, nor which ran": {files: map[string]string{started: ""}, ids: []string{"12", "13"},
 			listing: map[string]row{"12": {"TIMEOUT", "None"}}, want: answer{end: runner.Unknown}},
 		"Slurm forgot it":                        {files: begun, ids: []string{"12"}, want: answer{end: runner.Unknown}},
+		"Slurm forgot it, and it was stopped":    {files: begun, ids: []string{"12"}, stopped: true, want: answer{runner.Died, runner.Cancelled}},
 		"Slurm forgot it, but not its account":   {files: begun, ids: []string{"12"}, accounts: map[string]row{"12": {state: "TIMEOUT"}}, want: answer{runner.Died, runner.WalltimeLimit}},
 		"Slurm forgot it before it began":        {ids: []string{"12"}, want: answer{runner.Died, runner.NodeFailure}},
 		"nobody knows that it was submitted":     {want: answer{runner.Died, runner.NodeFailure}},
@@ -200,13 +201,13 @@ func TestASubmissionIsNotedOnce(t *testing.T) {
 	if err != nil || !fresh {
 		t.Fatalf("fresh %v, %v", fresh, err)
 	}
-	for _, id := range []string{"12", "12", "13.far"} {
+	for _, id := range []string{"12", "12", "13.far", stoppedLine} {
 		if err := addRecord(job, id); err != nil {
 			t.Fatal(err)
 		}
 	}
 	again, fresh, err := openRecord(job)
-	if err != nil || fresh || again.nonce != first.nonce || len(again.ids) != 2 {
+	if err != nil || fresh || again.nonce != first.nonce || len(again.ids) != 2 || !again.stopped {
 		t.Errorf("fresh %v, %+v, %v; was %+v", fresh, again, err, first)
 	}
 	other, _, err := openRecord(attempt(t, nil))

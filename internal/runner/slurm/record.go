@@ -23,7 +23,12 @@ const tagPrefix = "orrery:"
 type record struct {
 	nonce string
 	ids   []string
+	// stopped says that the attempt was cancelled from here.
+	stopped bool
 }
+
+// stoppedLine notes in a record that the attempt was cancelled from here.
+const stoppedLine = "stopped"
 
 // tag begins the comment of each submission of an attempt.
 func (r record) tag(job runner.Job) string {
@@ -54,6 +59,8 @@ func readRecord(job runner.Job) (record, bool, error) {
 				return record{}, false, fmt.Errorf("%s does not begin with the word of a submission", f.Name())
 			}
 			r.nonce = line
+		case line == stoppedLine:
+			r.stopped = true
 		default:
 			if _, _, ok := split(line); ok && !slices.Contains(r.ids, line) {
 				r.ids = append(r.ids, line)
@@ -100,12 +107,12 @@ func openRecord(job runner.Job) (r record, fresh bool, err error) {
 	return r, true, err
 }
 
-// addRecord notes the id of a submission.
-func addRecord(job runner.Job, id string) error {
+// addRecord notes the id of a submission, or stoppedLine.
+func addRecord(job runner.Job, line string) error {
 	f, err := os.OpenFile(recordFile(job), os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(id + "\n")
+	_, err = f.WriteString(line + "\n")
 	return errors.Join(err, f.Close())
 }

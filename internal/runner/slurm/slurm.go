@@ -251,7 +251,7 @@ func (r *Runner) entry(job runner.Job, externalID string) (*entry, target, error
 		return nil, target{}, err
 	}
 	if ok {
-		e.tag = rec.tag(job)
+		e.tag, e.stopped = rec.tag(job), rec.stopped
 	}
 	for _, one := range rec.ids {
 		if id, _, _ := split(one); !slices.Contains(e.ids, id) {
@@ -270,6 +270,11 @@ func (r *Runner) Stop(ctx context.Context, job runner.Job, externalID string) er
 	en := r.engine(t)
 	if _, err := job.Dir.ReadOutcome(job.Attempt); !errors.Is(err, jobdir.ErrUnfinished) {
 		return nil
+	}
+	if e.tag != "" && !e.stopped { // for whoever watches it later
+		if err := addRecord(job, stoppedLine); err != nil {
+			return fmt.Errorf("noting that the job is stopped: %w", err)
+		}
 	}
 	l, err := en.fresh(ctx, time.Now())
 	if err != nil {
