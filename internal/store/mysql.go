@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +59,10 @@ func mysqlNumber(err error) uint16 {
 }
 
 // mysqlConnector prepares each new connection.
-type mysqlConnector struct{ driver.Connector }
+type mysqlConnector struct {
+	driver.Connector
+	session []string
+}
 
 func (c mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
@@ -69,7 +73,7 @@ func (c mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("a connection of MySQL is a %T", conn), conn.Close())
 	}
-	for _, statement := range mysqlSession {
+	for _, statement := range c.session {
 		if _, err := execer.ExecContext(ctx, statement, nil); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", statement, err), conn.Close())
 		}
@@ -86,18 +90,27 @@ func (db *DB) openMySQL(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("database_connection: %w", err)
 	}
-	pool := sql.OpenDB(mysqlConnector{connector})
+	increment, err := mysqlIncrement(ctx, mysqlConnector{connector, mysqlSession})
+	if err != nil {
+		return fmt.Errorf("connecting to MariaDB or MySQL: %w", err)
+	}
+	// It is fixed for our connections, since ids are reckoned with it.
+	session := append(slices.Clone(mysqlSession), "SET SESSION auto_increment_increment = "+strconv.FormatInt(increment, 10))
+	pool := sql.OpenDB(mysqlConnector{connector, session})
 	pool.SetMaxOpenConns(db.opts.MaxConns)
 	pool.SetMaxIdleConns(db.opts.MaxConns)
 	pool.SetConnMaxIdleTime(db.opts.IdleTime) // the server ends them after its wait_timeout, 8 hours as it comes
-	d := &dialect{engine: MySQL}
-	if err := pool.QueryRowContext(ctx, "SELECT @@auto_increment_increment").Scan(&d.increment); err != nil {
-		_ = pool.Close()
-		return fmt.Errorf("connecting to MariaDB or MySQL: %w", err)
-	}
-	db.querier = querier{run: pool, pool: pool, dialect: d}
+	db.querier = querier{run: pool, pool: pool, dialect: &dialect{engine: MySQL, increment: increment}}
 	db.write = pool
 	return nil
+}
+
+// mysqlIncrement is the step between serial ids that the server is set to: 1
+// unless several servers of a cluster are written to.
+func mysqlIncrement(ctx context.Context, c mysqlConnector) (increment int64, err error) {
+	pool := sql.OpenDB(c)
+	err = pool.QueryRowContext(ctx, "SELECT @@auto_increment_increment").Scan(&increment)
+	return increment, errors.Join(err, pool.Close())
 }
 
 // mysqlIdle are arguments of SQLAlchemy's drivers for MySQL that change nothing

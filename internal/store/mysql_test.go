@@ -91,6 +91,33 @@ func TestIDsFollowTheRows(t *testing.T) {
 	})
 }
 
+func TestIDsFollowTheRowsInACluster(t *testing.T) {
+	plain := storetest.MariaDB(t)
+	set := func(increment int) {
+		exec(t, plain, fmt.Sprintf("SET GLOBAL auto_increment_increment = %d", increment))
+	}
+	set(7)
+	defer set(1)
+	db, err := store.Open(t.Context(), plain.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	set(3) // as when a server joins the cluster
+	for range 2 {
+		write(t, db, func(ctx context.Context, tx *store.Tx) error {
+			rows := [][]any{{0, store.NewUUID().Hex()}, {0, store.NewUUID().Hex()}, {0, store.NewUUID().Hex()}}
+			ids, err := store.InsertMany(ctx, tx, "tag", []string{"type", "name"}, rows)
+			for i, id := range ids {
+				if name := ""; tx.QueryRow(ctx, "SELECT name FROM tag WHERE id = ?", id).Scan(&name) != nil || name != rows[i][1] {
+					t.Errorf("the row %d has not the id %d", i, id)
+				}
+			}
+			return err
+		})
+	}
+}
+
 // TestOneHistoryHasManySubmitters has transactions meet on one history and one user, as several web workers and
 // handlers do.
 func TestOneHistoryHasManySubmitters(t *testing.T) {
