@@ -2,6 +2,7 @@ package destination
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 
@@ -63,7 +64,8 @@ func compilePython(at place, source string, value bool, modules pyModules) (*pyB
 	}
 	if err != nil {
 		line := 1
-		if e, ok := err.(*pyError); ok {
+		var e *pyError
+		if errors.As(err, &e) {
 			line = e.line
 		}
 		return nil, at.problem(line, "%v", err)
@@ -126,7 +128,8 @@ func (c *pyCompiler) expr(line int, text string) (*pyExpr, error) {
 	}
 	e, err := cheetah.CompileExpr(text)
 	if err != nil {
-		if s, ok := err.(*cheetah.SyntaxError); ok {
+		var s *cheetah.SyntaxError
+		if errors.As(err, &s) {
 			return nil, pyErrorf(line+max(s.Line, 1)-1, "“%s” cannot be done: %s", clip(strings.Join(strings.Fields(text), " "), 80), s.Msg)
 		}
 		return nil, pyErrorf(line, "%v", err)

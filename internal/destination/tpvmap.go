@@ -66,7 +66,7 @@ const maxMapping = 30 * time.Second
 func (t *tpv) choose(ctx context.Context, req *Request) (Choice, error) {
 	bounded, cancel := context.WithTimeout(ctx, maxMapping)
 	defer cancel()
-	counting := &counts{router: t.router}
+	counting := &counts{}
 	bounded = context.WithValue(bounded, countsKey{}, counting)
 	j := &tpvJob{tpv: t, ctx: bounded, req: req, vars: map[string]cheetah.Value{}}
 	c, err := j.choose()

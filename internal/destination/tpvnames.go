@@ -293,9 +293,8 @@ type countsKey struct{}
 
 // counts asks for counts of jobs and remembers that it failed, which is no mistake of the rule.
 type counts struct {
-	router *Router
-	asked  int
-	err    error
+	asked int
+	err   error
 }
 
 // maxCounts bounds the questions to the database for one job.
@@ -304,7 +303,7 @@ const maxCounts = 100
 func (r *Router) count(ctx context.Context, f JobFilter) (cheetah.Value, error) {
 	c, _ := ctx.Value(countsKey{}).(*counts)
 	if c == nil {
-		c = &counts{router: r}
+		c = &counts{}
 	}
 	if r.opts.Counts == nil {
 		return nil, &cheetah.RaiseError{Type: "RuntimeError", Msg: "this server does not count jobs for rules"}

@@ -46,9 +46,7 @@ type node struct {
 }
 
 type pair struct {
-	key    *node
-	value  *node
-	merged bool // brought in by `<<`
+	key, value *node
 }
 
 // get returns the value of the last entry with this key, or nil.
@@ -411,9 +409,6 @@ func (c *converter) merge(out *node, value ast.Node, depth int) error {
 			return errors.New("“<<” takes a mapping, or a list of mappings")
 		}
 		pairs = append(pairs, sources[i].pairs...)
-	}
-	for i := range pairs {
-		pairs[i].merged = true
 	}
 	out.pairs = append(pairs, out.pairs...)
 	return nil
