@@ -647,17 +647,14 @@ func (c *pyCompiler) imports(l pyLine, word, rest string) (pyStep, error) {
 	if !ok {
 		return nil, unknown(from)
 	}
-	attr, err := cheetah.CompileExpr("m")
-	if err != nil {
-		return nil, err
-	}
 	parts, _ := pyParts(list)
 	for _, p := range parts {
 		fields := strings.Fields(p)
 		if len(fields) != 1 && (len(fields) != 3 || fields[1] != "as") || !isName(fields[0]) || !isName(fields[len(fields)-1]) {
 			return nil, pyErrorf(l.line, "“from %s import %s” cannot be read; name what is imported", clip(from, 60), clip(p, 40))
 		}
-		if attr, err = cheetah.CompileExpr("m." + fields[0]); err != nil {
+		attr, err := cheetah.CompileExpr("m." + fields[0])
+		if err != nil {
 			return nil, pyErrorf(l.line, "%v", err)
 		}
 		item, err := attr.Eval(context.Background(), cheetah.MapScope{"m": v}, cheetah.Limits{})
