@@ -61,6 +61,8 @@ type jobSummary struct {
 	CommandLine   *string `json:"command_line"`
 	UserEmail     *string `json:"user_email"`
 	UserID        any     `json:"user_id"`
+	// DecodedID is the row's id, in the administrator's list.
+	DecodedID int64 `json:"decoded_job_id,omitempty"`
 }
 
 // apiTime is how Galaxy prints times: UTC without a zone.
@@ -81,7 +83,7 @@ func (r *Request) jobSummary(j *store.Job, admin bool) jobSummary {
 func (j *Jobs) list(r *Request) (any, error) {
 	query := r.URL.Query()
 	f := store.JobFilter{
-		States: query["state"], ToolIDs: query["tool_id"], OrderByCreate: r.Param("order_by") == "create_time", Search: r.Param("search"),
+		States: query["state"], ToolIDs: query["tool_id"], OrderByCreate: r.Param("order_by") == "create_time",
 	}
 	f.ToolLike = append(f.ToolLike, query["tool_id_like"]...)
 	var err error
@@ -106,6 +108,12 @@ func (j *Jobs) list(r *Request) (any, error) {
 		}
 	}
 	adminList := r.Param("view") == "admin_job_list"
+	// Who handles jobs, and where they run, is for administrators.
+	searched := []string{"tool"}
+	if r.Actor.Admin {
+		searched = append(searched, "handler", "runner", "user")
+	}
+	f.Search, f.SearchTools = searchTerms(r.Param("search"), searched...), !r.Actor.Admin
 	everybody, err := r.Bool("user_details", false)
 	if err != nil {
 		return nil, err
@@ -127,7 +135,10 @@ func (j *Jobs) list(r *Request) (any, error) {
 	}
 	out := make([]jobSummary, 0, len(jobs))
 	for _, row := range jobs {
-		s := r.jobSummary(row, adminList)
+		s := r.jobSummary(row, r.Actor.Admin)
+		if adminList {
+			s.DecodedID = row.ID
+		}
 		if email, ok := emails[row.UserID]; ok {
 			s.UserEmail, s.UserID = &email, r.EncodeIDOrNil(row.UserID)
 		}

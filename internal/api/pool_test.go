@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +29,16 @@ func newPool(t *testing.T, db *store.DB) *workshop {
 		}
 	}
 	return w
+}
+
+// jobRows asks for a list of jobs.
+func (w *workshop) jobRows(actor, method, path string) (rows []map[string]any) {
+	w.t.Helper()
+	res := w.ask(actor, method, path, "")
+	if err := json.Unmarshal(res.Body.Bytes(), &rows); err != nil {
+		w.t.Fatalf("%s: %v in %s", path, err, res.Body)
+	}
+	return rows
 }
 
 var poolRoutes = [][2]string{
@@ -87,6 +99,18 @@ func TestThePoolAsAdministratorsSeeIt(t *testing.T) {
 		}
 		if j := w.object("root", "GET", "/api/jobs/"+id+"?full=true", ""); j["handler"] != "h1" {
 			t.Errorf("the job's handler is %v", j["handler"])
+		}
+		for search, found := range map[string]int{"handler:'h1'": 1, "handler:h": 1, "handler:'h'": 0, "runner:h1": 0, "user:ann@ tool:cat": 1, "H1": 1, "100%": 0} {
+			rows := w.jobRows("root", "GET", "/api/jobs?view=admin_job_list&search="+url.QueryEscape(search))
+			if len(rows) != found || found == 1 && (rows[0]["handler"] != "h1" || rows[0]["decoded_job_id"] == nil) {
+				t.Errorf("searched by %q, the administrator's list of jobs is %v", search, rows)
+			}
+		}
+		if rows := w.jobRows("ann", "GET", "/api/jobs?search=h1"); len(rows) != 0 {
+			t.Errorf("their owner finds jobs by their handler: %v", rows)
+		}
+		if rows := w.jobRows("ann", "GET", "/api/jobs?search=cat1"); len(rows) != 1 || rows[0]["handler"] != nil || rows[0]["decoded_job_id"] != nil {
+			t.Errorf("their owner sees the jobs %v", rows)
 		}
 		if j := w.object("ann", "GET", "/api/jobs/"+id+"?full=true", ""); j["handler"] != nil {
 			t.Errorf("its owner sees the handler %v", j["handler"])

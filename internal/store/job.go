@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"orrery/internal/galaxy"
@@ -368,9 +369,15 @@ type JobFilter struct {
 	Limit, Offset int
 	// OrderByCreate orders by create_time rather than update_time, newest first.
 	OrderByCreate bool
-	// Search is matched against tool id, handler, runner and the owner's email.
-	Search string
+	// Search are terms that must all hold: of the fields tool, handler, runner and
+	// user (the owner's address), or in any of them.
+	Search []SearchTerm
+	// SearchTools looks for terms without a field in tools' ids alone.
+	SearchTools bool
 }
+
+// jobSearched are the columns of the fields that jobs can be searched by.
+var jobSearched = map[string]string{"tool": "j.tool_id", "handler": "j.handler", "runner": "j.job_runner_name", "user": "u.email"}
 
 // ListJobs lists jobs, newest first.
 func ListJobs(ctx context.Context, q Querier, f JobFilter) ([]*Job, error) {
@@ -406,9 +413,24 @@ func ListJobs(ctx context.Context, q Querier, f JobFilter) ([]*Job, error) {
 	if f.Handler != "" {
 		add("j.handler = ?", f.Handler)
 	}
-	if f.Search != "" {
-		like := "%" + f.Search + "%"
-		add("(j.tool_id LIKE ? OR j.handler LIKE ? OR j.job_runner_name LIKE ? OR u.email LIKE ?)", like, like, like, like)
+	for _, term := range f.Search {
+		columns := []string{"j.tool_id"}
+		switch {
+		case term.Field != "":
+			columns[0] = jobSearched[term.Field]
+		case !f.SearchTools:
+			columns = append(columns, "j.handler", "j.job_runner_name", "u.email")
+		}
+		var either []string
+		var arg []any
+		for _, column := range columns {
+			if term.Exact && term.Field != "" {
+				either, arg = append(either, column+" = ?"), append(arg, term.Text)
+			} else {
+				either, arg = append(either, "lower("+column+`) LIKE ? ESCAPE '\'`), append(arg, contains(strings.ToLower(term.Text)))
+			}
+		}
+		add("("+strings.Join(either, " OR ")+")", arg...)
 	}
 	if f.OrderByCreate {
 		query += " ORDER BY j.create_time DESC, j.id DESC"
