@@ -301,7 +301,7 @@ func (en *engine) account(l *listing) map[string]row {
 		}
 		return nil
 	}
-	jobs := parseAccounts(output, "")
+	jobs := parseAccounts(output)
 	// An account that was left open says nothing: squeue does not know the job.
 	maps.DeleteFunc(jobs, func(_ string, r row) bool { return !r.over() })
 	return jobs

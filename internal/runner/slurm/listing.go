@@ -59,9 +59,8 @@ func parseListing(text string, asked time.Time) *listing {
 }
 
 // parseAccounts reads what sacct printed for
-// --parsable2 --noheader --allocations --format=JobIDRaw,State. With a
-// cluster, ids have its name behind them.
-func parseAccounts(text, cluster string) map[string]row {
+// --parsable2 --noheader --allocations --format=JobIDRaw,State.
+func parseAccounts(text string) map[string]row {
 	jobs := map[string]row{}
 	for line := range strings.Lines(text) {
 		id, state, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "|")
@@ -70,9 +69,6 @@ func parseAccounts(text, cluster string) map[string]row {
 		state = strings.TrimSuffix(state, "+")
 		if !ok || !isJobID(id) || !isState(state) {
 			continue
-		}
-		if cluster != "" {
-			id += "." + cluster
 		}
 		jobs[id] = row{state: state} // the last of several: it ran again after those before
 	}

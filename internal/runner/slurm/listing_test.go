@@ -43,7 +43,7 @@ CLUSTER: far
 }
 
 func TestReadingSacct(t *testing.T) {
-	got := parseAccounts("12|CANCELLED by 1000\n12.batch|FAILED\n13|OUT_OF_ME+\n14|TIMEOUT\n14|COMPLETED\n|\nx\n", "")
+	got := parseAccounts("12|CANCELLED by 1000\n12.batch|FAILED\n13|OUT_OF_ME+\n14|TIMEOUT\n14|COMPLETED\n|\nx\n")
 	want := map[string]row{"12": {state: "CANCELLED"}, "13": {state: "OUT_OF_ME"}, "14": {state: "COMPLETED"}}
 	if !maps.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
@@ -113,7 +113,7 @@ func FuzzListing(f *testing.F) {
 				}
 			}
 		}
-		for id, r := range parseAccounts(accounts, "") {
+		for id, r := range parseAccounts(accounts) {
 			if !isJobID(id) || !isState(r.state) {
 				t.Errorf("an account of %q in state %q", id, r.state)
 			}
