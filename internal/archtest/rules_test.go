@@ -58,7 +58,7 @@ var forTests = []string{"testenv", "store/storetest"}
 var testsAlso = map[string][]string{
 	"web":        {"store"},
 	"api":        {"wake"},
-	"jobhandler": {"runner/local", "config"},
+	"jobhandler": {"runner/local", "runner/slurm", "config"},
 }
 
 // onlyIn says which packages, tests apart, may import a package of the standard library or of another module: what one

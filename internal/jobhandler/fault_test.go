@@ -30,7 +30,9 @@ import (
 	"orrery/internal/jobhandler"
 	"orrery/internal/objectstore"
 	"orrery/internal/pool"
+	"orrery/internal/runner"
 	"orrery/internal/runner/local"
+	"orrery/internal/runner/slurm"
 	"orrery/internal/store"
 	"orrery/internal/testenv"
 	"orrery/internal/tool"
@@ -59,6 +61,19 @@ type child struct {
 	Tools map[string]string
 	Fault string
 	Lease time.Duration
+	// Slurm is the configuration of a cluster to run jobs on; "" runs them here.
+	Slurm string
+}
+
+func (c child) runner() (runner.Runner, error) {
+	if c.Slurm == "" {
+		return local.New(), nil
+	}
+	return slurmRunner(c.Slurm)
+}
+
+func slurmRunner(conf string) (runner.Runner, error) {
+	return slurm.New(slurm.Options{Load: "galaxy.jobs.runners.slurm:SlurmJobRunner", Environ: append(os.Environ(), "SLURM_CONF="+conf)})
 }
 
 // where is a database.
@@ -117,10 +132,14 @@ func runChild(text string) error {
 	if err != nil {
 		return err
 	}
+	run, err := c.runner()
+	if err != nil {
+		return err
+	}
 	types := datatype.Default()
 	h := &jobhandler.Handler{
 		DB: db, Member: member, Wake: bus, Toolbox: box, Objects: objects, IDs: ids, Datatypes: types, ToolDatatypes: tool.RegistryDatatypes(types),
-		Runners: map[string]jobhandler.Runner{"local": {Runner: local.New(), Workers: 4}}, Router: router, JobsDir: filepath.Join(c.Dir, "jobs"),
+		Runners: map[string]jobhandler.Runner{"local": {Runner: run, Workers: 4}}, Router: router, JobsDir: filepath.Join(c.Dir, "jobs"),
 		Cleanup: "always", Log: log, Poll: 50 * time.Millisecond, Blink: time.Millisecond, Retry: 20 * time.Millisecond, Sweep: 200 * time.Millisecond,
 	}
 	for {
@@ -228,10 +247,29 @@ func TestAJobRunsOnceWhereverItsHandlerStops(t *testing.T) {
 		for _, point := range jobhandler.Points {
 			t.Run(action+" "+string(point), func(t *testing.T) {
 				t.Parallel()
-				stopAt(t, point, action)
+				stopAt(t, point, action, "")
 			})
 		}
 	}
+}
+
+// On a cluster the same holds, where a submission is a command that another
+// program carries out.
+func TestAJobRunsOnceOnAClusterWhereverItsHandlerStops(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs Slurm and PostgreSQL")
+	}
+	cluster := testenv.Slurm(t)
+	t.Run("all", func(t *testing.T) {
+		for _, action := range []string{"crash", "pause"} {
+			for _, point := range []jobhandler.Point{jobhandler.BeforeSubmit, jobhandler.AfterSubmit, jobhandler.AfterStart, jobhandler.AfterEnd} {
+				t.Run(action+" "+string(point), func(t *testing.T) {
+					t.Parallel()
+					stopAt(t, point, action, cluster.Conf)
+				})
+			}
+		}
+	})
 }
 
 // databaseFor gives a database that other processes can open: on PostgreSQL for
@@ -261,7 +299,7 @@ func databaseFor(t *testing.T, action string) (*store.DB, where) {
 	return db, at
 }
 
-func stopAt(t *testing.T, point jobhandler.Point, action string) {
+func stopAt(t *testing.T, point jobhandler.Point, action, cluster string) {
 	db, at := databaseFor(t, action)
 	s := newServer(t, db)
 	ledger := filepath.Join(s.dir, "ledger")
@@ -273,7 +311,7 @@ func stopAt(t *testing.T, point jobhandler.Point, action string) {
 		t.Fatal(err)
 	}
 	s.box.byID["count"] = loaded
-	c := child{Name: "h1", DB: at, Dir: s.dir, Tools: map[string]string{"count": xml}, Fault: string(point) + "=" + action, Lease: 3 * time.Second}
+	c := child{Name: "h1", DB: at, Dir: s.dir, Tools: map[string]string{"count": xml}, Fault: string(point) + "=" + action, Lease: 3 * time.Second, Slurm: cluster}
 	created := []*job.Created{s.submit("count", nil)}
 	first := startChild(t, c)
 	testenv.Poll(t, "the first handler to stop", 2*time.Minute, func() bool {
