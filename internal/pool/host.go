@@ -247,6 +247,9 @@ func (h *host) look(ctx context.Context) (time.Duration, error) {
 			}
 		}
 	}
+	if len(instances)-len(gone) <= fewProcesses {
+		bus.WakeHost(warmTopic)
+	}
 	if len(dead) > 0 {
 		if err := db.Write(ctx, func(tx *store.Tx) error { return store.RetireInstances(ctx, tx, dead) }); err != nil {
 			return 0, err
@@ -288,6 +291,14 @@ func (h *host) look(ctx context.Context) (time.Duration, error) {
 	}
 	return max(wait, 10*time.Millisecond), err
 }
+
+// warmTopic has a process use its connection, so that it is not closed. Where there
+// are few processes, the database has a connection for each, and a job that comes
+// after a quiet time need not wait for a new one.
+const (
+	warmTopic    = "warm"
+	fewProcesses = 30
+)
 
 func attentionTopic(id store.UUID) string { return "attention " + id.Hex() }
 

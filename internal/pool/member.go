@@ -344,11 +344,16 @@ func (m *Member) listen(ctx context.Context) {
 		bus.SubscribeTo(wake.Orphans(tag), m.orphans)
 	}
 	drain, undrain := bus.Subscribe(drainTopic(m.opts.ServerName, true)), bus.Subscribe(drainTopic(m.opts.ServerName, false))
+	warm := bus.Subscribe(warmTopic)
 	m.serving.Go(func() {
 		for {
 			select {
 			case <-ctx.Done():
 				return
+			case <-warm:
+				if err := m.db.Ping(ctx); err != nil && ctx.Err() == nil {
+					m.opts.Log.Debug("the database did not answer", "error", err)
+				}
 			case <-drain:
 				m.setDrained(true)
 			case <-undrain:

@@ -36,8 +36,9 @@ type Bus struct {
 
 	mu          sync.Mutex
 	subscribers map[string][]chan struct{}
-	away        map[string]bool // topics for which this process is not to be chosen now
-	named       map[string]bool // topics under which this process stands in the folder
+	away        map[string]bool   // topics for which this process is not to be chosen now
+	last        map[string]string // who was woken last, by topic
+	named       map[string]bool   // topics under which this process stands in the folder
 	asked       map[uint64]chan message
 	next        uint64
 	roles       map[string]func(payload []byte, answer func([]byte))
@@ -71,7 +72,7 @@ func Open(dir, name string, listen bool, log *slog.Logger) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{
-		dir: filepath.Join(dir, host), log: log, subscribers: map[string][]chan struct{}{}, away: map[string]bool{}, named: map[string]bool{},
+		dir: filepath.Join(dir, host), log: log, subscribers: map[string][]chan struct{}{}, away: map[string]bool{}, last: map[string]string{}, named: map[string]bool{},
 		asked: map[uint64]chan message{}, roles: map[string]func([]byte, func([]byte)){}, done: make(chan struct{}), closing: make(chan struct{}),
 		next: rand.Uint64N(1 << 32),
 	}
@@ -282,6 +283,12 @@ func (b *Bus) take(topic string) (taken bool, seen func() bool) {
 func (b *Bus) wakeFirst(topic string, anywhere bool) {
 	names := slices.DeleteFunc(b.listeners(b.topicFolder(topic)), func(name string) bool { return name == b.socket })
 	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	b.mu.Lock()
+	last := b.last[topic]
+	b.mu.Unlock()
+	if i := slices.Index(names, last); i > 0 { // its connection to the database is warm
+		names[0], names[i] = names[i], names[0]
+	}
 	id, answers := b.expect()
 	defer b.forget(id)
 	timer := time.NewTimer(time.Hour)
@@ -294,6 +301,9 @@ func (b *Bus) wakeFirst(topic string, anywhere bool) {
 		select {
 		case m := <-answers:
 			if m.Kind == "yes" {
+				b.mu.Lock()
+				b.last[topic] = name
+				b.mu.Unlock()
 				return
 			}
 		case <-timer.C:
