@@ -117,7 +117,7 @@ func (h *Handler) takeUpResubmission(ctx context.Context, a *active, p *prepared
 	if h.Known != nil && h.Known(route.ID) {
 		p.to = route.ID
 	}
-	return h.delay(ctx, a, delayLeft(p, route.Params, time.Now()))
+	return h.delay(ctx, a, delayLeft(times.SentAgain, route.Params, time.Now()))
 }
 
 // giveUp marks a job as ended by a person.
@@ -350,12 +350,16 @@ func (h *Handler) handedBefore(ctx context.Context, a *active, p *prepared, r ru
 	}
 	command := p.job.CommandLine
 	if command == "" {
-		// The earlier process died between handing the job over and saying so.
-		ev, err := h.evaluate(ctx, p)
-		if err != nil {
+		// The earlier process died between handing the job over and saying so. It runs
+		// whether its command can be told again or not.
+		switch ev, err := h.evaluate(ctx, p); {
+		case err == nil:
+			command = ev.Command
+		case ctx.Err() != nil || store.Outage(err):
 			return "", nil, err
+		default:
+			h.Log.Warn("the command of a running job cannot be told", "job", p.claim.JobID, "error", err)
 		}
-		command = ev.Command
 	}
 	unwritten := howStarted(p, command, external)
 	if queues(r) && !known {

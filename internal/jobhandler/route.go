@@ -169,12 +169,12 @@ func setup(env []destination.Env) ([]string, error) {
 const delayParam = "__resubmit_delay_seconds"
 
 // delayLeft is how long a resubmitted job still has to wait.
-func delayLeft(p *prepared, params map[string]string, now time.Time) time.Duration {
+func delayLeft(sent time.Time, params map[string]string, now time.Time) time.Duration {
 	d, err := time.ParseDuration(params[delayParam] + "s")
 	if err != nil {
 		return 0
 	}
-	return p.job.UpdateTime.Add(d).Sub(now)
+	return sent.Add(d).Sub(now)
 }
 
 // walltime is how long a job may run at a destination: what the destination's own

@@ -136,8 +136,9 @@ func HandClaim(ctx context.Context, tx *Tx, c Claim, serverName string, to Insta
 // JobTimes is when a job came into its states, as far as sending it again is
 // concerned.
 type JobTimes struct {
-	// Queued and Running are when it was last queued and running; zero if never.
-	Queued, Running time.Time
+	// Queued, Running and SentAgain are when it last came into these states; zero if
+	// never.
+	Queued, Running, SentAgain time.Time
 	// Resubmitted is how often it was sent again.
 	Resubmitted int
 }
@@ -158,6 +159,7 @@ func TimesOfJob(ctx context.Context, q Querier, job int64) (t JobTimes, err erro
 			t.Running = c.at
 		case galaxy.JobResubmitted:
 			t.Resubmitted++
+			t.SentAgain = c.at
 		}
 	}
 	return t, err
