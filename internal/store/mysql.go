@@ -90,9 +90,12 @@ func (db *DB) openMySQL(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("database_connection: %w", err)
 	}
-	increment, err := mysqlIncrement(ctx, mysqlConnector{connector, mysqlSession})
+	version, increment, err := mysqlServer(ctx, mysqlConnector{connector, mysqlSession})
 	if err != nil {
 		return fmt.Errorf("connecting to MariaDB or MySQL: %w", err)
+	}
+	if err := mysqlTooOld(version); err != nil {
+		return err
 	}
 	// It is fixed for our connections, since ids are reckoned with it.
 	session := append(slices.Clone(mysqlSession), "SET SESSION auto_increment_increment = "+strconv.FormatInt(increment, 10))
@@ -105,12 +108,30 @@ func (db *DB) openMySQL(ctx context.Context) error {
 	return nil
 }
 
-// mysqlIncrement is the step between serial ids that the server is set to: 1
-// unless several servers of a cluster are written to.
-func mysqlIncrement(ctx context.Context, c mysqlConnector) (increment int64, err error) {
+// mysqlServer asks the server for its version and for the step between serial ids
+// that it is set to: 1 unless several servers of a cluster are written to.
+func mysqlServer(ctx context.Context, c mysqlConnector) (version string, increment int64, err error) {
 	pool := sql.OpenDB(c)
-	err = pool.QueryRowContext(ctx, "SELECT @@auto_increment_increment").Scan(&increment)
-	return increment, errors.Join(err, pool.Close())
+	err = pool.QueryRowContext(ctx, "SELECT VERSION(), @@auto_increment_increment").Scan(&version, &increment)
+	return version, increment, errors.Join(err, pool.Close())
+}
+
+// mysqlTooOld refuses servers that do not understand the statements here.
+func mysqlTooOld(version string) error {
+	name, least, first := "MySQL", "8.0", [2]int{8, 0}
+	if strings.Contains(strings.ToLower(version), "mariadb") {
+		name, least, first = "MariaDB", "10.3", [2]int{10, 3}
+	}
+	version = strings.TrimPrefix(version, "5.5.5-") // which some put before it for old clients
+	var got [2]int
+	if _, err := fmt.Sscanf(version, "%d.%d", &got[0], &got[1]); err != nil {
+		return fmt.Errorf("the database server calls its version %q, which is not one of MariaDB or MySQL", version)
+	}
+	if slices.Compare(got[:], first[:]) < 0 {
+		return fmt.Errorf("the database server is %s %s, and this server needs %s %s or newer; upgrade it, or point database_connection at another server",
+			name, version, name, least)
+	}
+	return nil
 }
 
 // mysqlIdle are arguments of SQLAlchemy's drivers for MySQL that change nothing

@@ -287,3 +287,20 @@ func TestMariaDBIsStartedAgain(t *testing.T) {
 		})
 	}
 }
+
+func TestOldServersAreRefused(t *testing.T) {
+	for version, want := range map[string]string{
+		"10.11.19-MariaDB-0+deb12u1": "",
+		"5.5.5-10.6.1-MariaDB":       "",
+		"11.4.2-MariaDB":             "",
+		"8.0.36":                     "",
+		"8.4.0-log":                  "",
+		"10.2.44-MariaDB":            "MariaDB 10.3 or newer",
+		"5.7.44":                     "MySQL 8.0 or newer",
+		"nothing":                    "calls its version",
+	} {
+		if err := store.MySQLTooOld(version); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", version, err, want)
+		}
+	}
+}
