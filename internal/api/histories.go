@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"orrery/internal/access"
 	"orrery/internal/dataset"
@@ -683,21 +682,14 @@ func (h *Histories) removeTag(r *Request) (any, error) {
 
 // current is the current history, as the client polls it: null when nothing
 // changed after `since`.
-// settling is how long after a change the current history is said to have just
-// changed. The client asks every 3 s whether it did since the last change it has
-// seen, and only then what did. But a change carries the time at which its
-// transaction began, on SQLite in whole seconds, so that one that is seen later
-// can bear the same time or an earlier one, and would never be asked for.
-const settling = 10 * time.Second
-
 func (h *Histories) current(r *Request) (any, error) {
 	found, err := h.Service.Current(r.Ctx(), r.Actor)
 	if err != nil {
 		return nil, err
 	}
 	r.W.Header().Set("Cache-Control", "max-age=0,no-cache,no-store")
-	if now := h.Service.DB.Now(); now.Sub(found.UpdateTime) < settling {
-		found.UpdateTime = now
+	if found.UpdateTime, err = store.HistorySeen(r.Ctx(), h.Service.DB, found); err != nil {
+		return nil, err
 	}
 	if since := r.Param("since"); since != "" {
 		t, err := store.ParseDate(since)

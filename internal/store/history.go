@@ -50,6 +50,18 @@ func scanHistory(r *Rows) (h History, err error) {
 		&h.Deleted, &h.Purged, &h.Importable, &h.Published, &h.Archived, &h.Slug, &h.PreferredObjectStoreID)
 }
 
+// HistorySeen is the last change of a history as a client that polls is told it.
+// A change bears the time at which it was made and is seen once its transaction
+// is committed, so that a later one can be seen first; who asks for what is newer
+// than that would never hear of the earlier one. So each change of the last
+// seconds adds a microsecond: whatever comes to light makes the answer later.
+func HistorySeen(ctx context.Context, q Querier, h *History) (time.Time, error) {
+	const longest = 10 * time.Second // that a transaction may take
+	var changes int64
+	err := q.QueryRow(ctx, "SELECT count(*) FROM history_audit WHERE history_id = ? AND update_time > ?", h.ID, h.UpdateTime.Add(-longest)).Scan(&changes)
+	return h.UpdateTime.Add(time.Duration(changes) * time.Microsecond), err
+}
+
 // HistoryByID reads one history; an error of kind galaxy.NotFound without it.
 func HistoryByID(ctx context.Context, q Querier, id int64) (*History, error) {
 	found, err := Histories(ctx, q, []int64{id})
