@@ -441,6 +441,10 @@ func (m *Member) Claim(ctx context.Context, n int) (claims []store.Claim, err er
 		m.mu.Unlock()
 		m.claims.Add(int64(len(got.Jobs)))
 		claims = append(claims, got.Jobs...)
+		if len(got.Jobs) == 0 && got.More {
+			// Others were quicker each time.
+			time.AfterFunc(50*time.Millisecond, func() { signal(m.work) })
+		}
 		if len(got.Jobs) == 0 || !got.More {
 			break
 		}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"orrery/internal/galaxy"
 )
@@ -73,6 +75,20 @@ func ClaimJobs(ctx context.Context, db *DB, who Claimant, n int) (got Claimed, e
 		if !who.Serialize {
 			return claimPostgreSQL(ctx, db, who, n)
 		}
+		return claimSerialized(ctx, db, who, n)
+	}
+	err = db.Write(ctx, func(tx *Tx) error {
+		got, err = claimInTurn(ctx, tx, who, n)
+		return err
+	})
+	return got, err
+}
+
+// claimSerialized lets PostgreSQL find out which of those who claim at the same
+// time comes first. The others begin anew, after a random moment; one that never
+// comes first within reason is told that there is more.
+func claimSerialized(ctx context.Context, db *DB, who Claimant, n int) (got Claimed, err error) {
+	for try := range 8 {
 		err = db.Write(ctx, func(tx *Tx) error {
 			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"); err != nil {
 				return err
@@ -80,13 +96,16 @@ func ClaimJobs(ctx context.Context, db *DB, who Claimant, n int) (got Claimed, e
 			got, err = claimPostgreSQL(ctx, tx, who, n)
 			return err
 		})
-		return got, err
+		if err == nil || !retryable(err) {
+			return got, err
+		}
+		select {
+		case <-ctx.Done():
+			return Claimed{After: who.After}, ctx.Err()
+		case <-time.After(rand.N(time.Duration(try+1) * 5 * time.Millisecond)):
+		}
 	}
-	err = db.Write(ctx, func(tx *Tx) error {
-		got, err = claimInTurn(ctx, tx, who, n)
-		return err
-	})
-	return got, err
+	return Claimed{After: who.After, More: true}, nil
 }
 
 // mayClaim is the condition that an instance (one argument) may claim.
