@@ -134,7 +134,7 @@ func (db *DB) openPostgreSQL(ctx context.Context) error {
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "orrery"
 	}
-	pool := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(genericPlans))
+	pool := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(settle))
 	pool.SetMaxOpenConns(db.opts.MaxConns)
 	pool.SetMaxIdleConns(db.opts.MaxConns)
 	pool.SetConnMaxIdleTime(db.opts.IdleTime)
@@ -145,6 +145,22 @@ func (db *DB) openPostgreSQL(ctx context.Context) error {
 	db.querier = querier{run: pool, pool: pool, dialect: &dialect{engine: PostgreSQL}}
 	db.write = pool
 	return nil
+}
+
+// pausedSeconds is for how long a transaction may do nothing before the database
+// ends it. A process that is paused, or cut off, in the middle of one would keep
+// what it has locked, and nobody could take over its jobs. SQLite, which has its
+// lock in a file, cannot take it from a paused process.
+const pausedSeconds = "10"
+
+// settle prepares a connection to PostgreSQL.
+func settle(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout TO '"+pausedSeconds+"s'")
+	var pg *pgconn.PgError
+	if err != nil && !(errors.As(err, &pg) && pg.Code == "42704") { // PostgreSQL 9.5 does not know it
+		return err
+	}
+	return genericPlans(ctx, conn)
 }
 
 // genericPlans has PostgreSQL plan each prepared statement once and not at every

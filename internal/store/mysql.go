@@ -20,12 +20,15 @@ import (
 )
 
 // mysqlSession is what every connection to MariaDB or MySQL begins with. The
-// modes make the server read standard SQL ("name" is a column, || joins texts, a
-// backslash is one) and refuse what would be cut off; READ COMMITTED is what the
-// other engines give and takes no locks on gaps.
+// modes make the server read standard SQL ("name" is a column, || joins texts)
+// and refuse what would be cut off; READ COMMITTED is what the other engines give
+// and takes no locks on gaps. A backslash stays an escape within texts: the driver
+// writes arguments so unless the server tells it otherwise, which would be lost on
+// a proxy in between.
 var mysqlSession = []string{
 	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-	"SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'",
+	"SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'" +
+		" /*M!100300 , idle_transaction_timeout = " + pausedSeconds + " */", // MySQL has nothing like it
 }
 
 // The error numbers of MariaDB and MySQL that mean something here.
@@ -274,8 +277,10 @@ type (
 	textList []string
 )
 
-// spread writes out the lists among the arguments in the place of their `?`.
+// spread writes out the lists among the arguments in the place of their `?`, and
+// a backslash as the server reads it.
 func spread(query string, args []any) (string, []any) {
+	query = strings.ReplaceAll(query, `ESCAPE '\'`, `ESCAPE '\\'`)
 	lists := false
 	for _, a := range args {
 		switch a.(type) {

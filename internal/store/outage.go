@@ -20,7 +20,8 @@ import (
 func Outage(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "57P") || retryable(err)
+		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "57P") ||
+			pg.Code == "25P03" || retryable(err) // 25P03: this process was paused in a transaction
 	}
 	switch mysqlNumber(err) {
 	case 0:
