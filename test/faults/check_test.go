@@ -90,6 +90,9 @@ func (s *site) checkFolders(t *testing.T, f *fleet) {
 		return
 	}
 	t.Logf("%d folders wait for the next sweep:\n%s", len(folders), some(folders))
+	if f.size.jobs < 1000 { // a small run does not wait for it
+		return
+	}
 	for _, name := range s.glob("jobs_directory/.swept") {
 		long := time.Now().Add(-24 * time.Hour)
 		if err := os.Chtimes(name, long, long); err != nil {
