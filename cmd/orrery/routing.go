@@ -8,6 +8,7 @@ import (
 	"orrery/internal/config"
 	"orrery/internal/destination"
 	"orrery/internal/store"
+	"orrery/internal/upload"
 )
 
 // routing are the options of the rules that choose destinations.
@@ -19,7 +20,13 @@ func (p *process) routing() destination.Options {
 }
 
 func routingOptions(cfg *config.Config) destination.Options {
-	return destination.Options{Dir: cfg.Root, ToolDestinations: cfg.String("tool_destinations_config_file"), Config: cfg.Shown()}
+	const longest = 8 << 20 // bytes of a rule file
+	return destination.Options{
+		Dir: cfg.Root, ToolDestinations: cfg.String("tool_destinations_config_file"), Config: cfg.Shown(),
+		Fetch: func(ctx context.Context, address string) ([]byte, error) {
+			return upload.ReadURL(ctx, address, cfg.FetchURLAllowlist, longest)
+		},
+	}
 }
 
 // checkRules reads the rules that choose destinations as the handlers will, and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -100,4 +101,32 @@ func explainFetch(address string, err error) error {
 		return fmt.Errorf("%s cannot be fetched: its server did not answer in time; try again later", address)
 	}
 	return fmt.Errorf("%s cannot be fetched: %w", address, err)
+}
+
+// ReadURL gets a small file by its address, under the same guard as uploads: for
+// what an administrator's configuration names, such as rules for destinations.
+// More than limit bytes is an error.
+func ReadURL(ctx context.Context, address string, allowlist []netip.Prefix, limit int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	if s := request.URL.Scheme; s != "http" && s != "https" {
+		return nil, fmt.Errorf("%s: only http and https addresses are read", address)
+	}
+	answer, err := httpClient(allowlist).Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s", address, answer.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", address, limit)
+	}
+	return body, err
 }
