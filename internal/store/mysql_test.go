@@ -35,6 +35,11 @@ func TestTextsAreKeptToTheByte(t *testing.T) {
 				t.Errorf("the JSON of %q became %q", text, got)
 			}
 		}
+		for pattern, want := range map[string]int{`%\%\_%`: 1, `%back\\%`: 1, `a_n`: 1, `%''%`: 0} {
+			if got := one[int](t, db, `SELECT count(*) FROM history_dataset_association WHERE name LIKE ? ESCAPE '\'`, pattern); got != want {
+				t.Errorf("%d texts are like %s, want %d", got, pattern, want)
+			}
+		}
 		cond, arg := store.AnyOfText(db, "name", []string{texts[0], "Ann"})
 		found, err := store.Column[int64](t.Context(), db, "SELECT id FROM history_dataset_association WHERE 'why?' <> ? AND "+cond+" ORDER BY id", "x", arg)
 		if err != nil || !slices.Equal(found, []int64{ids[0], ids[4]}) {
