@@ -28,3 +28,6 @@ func Here() store.InstanceProcess {
 	start, _ := processStart(os.Getpid())
 	return store.InstanceProcess{Place: place(), ProcessStart: start}
 }
+
+// HostRole is the role of the process that renews for all of its host.
+const HostRole = hostRole

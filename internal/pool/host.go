@@ -27,7 +27,9 @@ type renewRequest struct {
 
 type renewAnswer struct {
 	// Lost says that the lease had ended; otherwise it is renewed.
-	Lost bool
+	Lost bool `json:",omitempty"`
+	// Failed says that the database did not answer whoever renews.
+	Failed bool `json:",omitempty"`
 }
 
 // waitingRenewal is a request with the way to answer it.
@@ -88,7 +90,7 @@ func (h *host) lead(ctx context.Context) {
 		}
 		// Those who come meanwhile share the statement. They have two thirds of a lease
 		// left.
-		gather := time.NewTimer(batch[0].Lease / 12)
+		gather := time.NewTimer(batch[0].Lease / 20)
 	more:
 		for {
 			select {
@@ -115,7 +117,7 @@ func (h *host) lead(ctx context.Context) {
 	}
 }
 
-// renew renews the leases of a batch. Who gets no answer does it alone.
+// renew renews the leases of a batch. Who gets none renewed does it alone.
 func (h *host) renew(ctx context.Context, batch []waitingRenewal) {
 	byLease := map[time.Duration][]waitingRenewal{}
 	for _, r := range batch {
@@ -126,12 +128,15 @@ func (h *host) renew(ctx context.Context, batch []waitingRenewal) {
 		for i, r := range some {
 			renewals[i] = r.Renewal
 		}
-		attempt, cancel := context.WithTimeout(ctx, lease/6)
+		attempt, cancel := context.WithTimeout(ctx, lease/12) // they wait for a sixth of it
 		alive, err := store.RenewLeases(attempt, h.m.db, lease, renewals)
 		cancel()
 		if err != nil {
 			if ctx.Err() == nil {
 				h.m.opts.Log.Warn("renewing the leases of this host failed", "processes", len(some), "error", err)
+			}
+			for _, r := range some {
+				r.answer(renewAnswer{Failed: true})
 			}
 			continue
 		}
@@ -310,31 +315,32 @@ func drainTopic(name string, drained bool) string {
 }
 
 // renewOnce renews the lease of an instance, by the process of this host that does
-// it for all, or alone. lost says that the lease had ended.
-func (m *Member) renewOnce(ctx context.Context, r store.Renewal) (lost bool, err error) {
+// it for all, or alone. lost says that the lease had ended, alone that nobody
+// looks into the database for this process now.
+func (m *Member) renewOnce(ctx context.Context, r store.Renewal) (lost, alone bool, err error) {
 	if m.opts.Wake != nil {
 		payload, err := json.Marshal(renewRequest{ID: r.ID.Hex(), Lease: r.Lease, Claims: r.Claims, Rate: r.Rate, Counted: r.Counted})
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
-		asking, cancel := context.WithTimeout(ctx, m.opts.Lease/4)
+		asking, cancel := context.WithTimeout(ctx, m.opts.Lease/6)
 		text, err := m.opts.Wake.Ask(asking, hostRole, payload)
 		cancel()
 		var answer renewAnswer
 		if err == nil {
-			if err = json.Unmarshal(text, &answer); err == nil {
-				return answer.Lost, nil
+			if err = json.Unmarshal(text, &answer); err == nil && !answer.Failed {
+				return answer.Lost, false, nil
 			}
 		}
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return false, false, ctx.Err()
 		}
-		if !errors.Is(err, wake.ErrNobody) {
+		if err != nil && !errors.Is(err, wake.ErrNobody) {
 			m.opts.Log.Debug("the process that renews the leases of this host does not answer; this one does it alone", "error", err)
 		}
 	}
 	attempt, cancel := context.WithTimeout(ctx, m.opts.Lease/4)
 	defer cancel()
 	alive, err := store.RenewLeases(attempt, m.db, m.opts.Lease, []store.Renewal{r})
-	return err == nil && len(alive) == 0, err
+	return err == nil && len(alive) == 0, true, err
 }

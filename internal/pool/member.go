@@ -220,7 +220,7 @@ func (m *Member) renew(ctx context.Context, id store.UUID) {
 		sent := time.Now()
 		r := store.Renewal{ID: id, Lease: m.opts.Lease}
 		r.Claims, r.Rate, r.Counted = count.count(m.claims.Load(), sent)
-		gone, err := m.renewOnce(ctx, r)
+		gone, alone, err := m.renewOnce(ctx, r)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -233,7 +233,7 @@ func (m *Member) renew(ctx context.Context, id store.UUID) {
 			continue
 		}
 		m.extend(id, sent)
-		if m.opts.Wake != nil {
+		if !alone {
 			continue // the process that looks for all tells
 		}
 		for _, ch := range []chan struct{}{m.work, m.orphans, m.attention} {

@@ -433,3 +433,49 @@ func TestTheLookFindsWhatNobodyTold(t *testing.T) {
 		}
 	})
 }
+
+// The process that renews for all is stopped, as by SIGSTOP: its lease ends, the
+// others' do not, and they learn of its jobs in time.
+func TestTheProcessThatRenewsForAllMayStop(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		const lease = 2 * time.Second
+		dir := t.TempDir()
+		bus, err := wake.Open(dir, "stopped", true, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = bus.Close() })
+		// It has the role, and does nothing.
+		held := make(chan struct{})
+		go bus.Hold(t.Context(), pool.HostRole, func(ctx context.Context) {
+			select {
+			case <-held:
+			default:
+				close(held)
+			}
+			<-ctx.Done()
+		})
+		<-held
+		id := job(t, db, "stopped", "queued")
+		claimFor(t, db, instance(t, db, store.Instance{ServerName: "stopped", Hostname: "h", PID: 1}, lease), id, "_default_")
+		members := []*pool.Member{joinBus(t, db, dir, "h1", lease), joinBus(t, db, dir, "h2", lease)}
+		for taken := false; !taken; {
+			var m *pool.Member
+			select {
+			case <-members[0].Orphans():
+				m = members[0]
+			case <-members[1].Orphans():
+				m = members[1]
+			case <-members[0].Lost():
+				t.Fatal("the first lost its lease")
+			case <-members[1].Lost():
+				t.Fatal("the second lost its lease")
+			}
+			claims, err := m.TakeOver(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken = len(claims) == 1
+		}
+	})
+}

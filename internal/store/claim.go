@@ -430,6 +430,8 @@ func TakeOverJobs(ctx context.Context, tx *Tx, who Claimant, gone []UUID, n int)
 	switch {
 	case tx.Engine() == PostgreSQL:
 		lock, lockOwn = " FOR UPDATE OF j SKIP LOCKED", " FOR UPDATE OF c, j SKIP LOCKED"
+	case tx.Engine() == MySQL && who.Serialize: // MariaDB before 10.6 cannot skip
+		lock, lockOwn = " FOR UPDATE", " FOR UPDATE"
 	case tx.Engine() == MySQL:
 		lock, lockOwn = " FOR UPDATE SKIP LOCKED", " FOR UPDATE SKIP LOCKED"
 	}

@@ -26,7 +26,10 @@ func (b *Bus) Hold(ctx context.Context, role string, f func(ctx context.Context)
 			b.log.Warn("a role among the processes of this host cannot be had", "role", role, "error", err)
 		}
 		if err == nil {
-			f(ctx)
+			having, end := context.WithCancel(ctx)
+			go b.yield(having, end, role)
+			f(having)
+			end()
 			release()
 		}
 		timer := time.NewTimer(roleCheck/2 + rand.N(roleCheck))
@@ -34,6 +37,44 @@ func (b *Bus) Hold(ctx context.Context, role string, f func(ctx context.Context)
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+		}
+	}
+}
+
+// yield ends the role of a process that was taken for dead, once it sees so.
+func (b *Bus) yield(ctx context.Context, end func(), role string) {
+	tick := time.NewTicker(roleCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if holder, err := os.Readlink(b.roleLink(role)); err != nil || holder != b.socket {
+			end()
+			return
+		}
+	}
+}
+
+// depose frees the roles of a process that does not answer: it may have been
+// stopped, and holds its locks nevertheless. That two have a role for a moment
+// harms nobody, since what they do may be done twice.
+func (b *Bus) depose(socket string) {
+	links, err := filepath.Glob(filepath.Join(b.dir, "*.role"))
+	if err != nil {
+		return
+	}
+	for _, link := range links {
+		if holder, err := os.Readlink(link); err != nil || holder != socket {
+			continue
+		}
+		b.log.Warn("a process of this host does not answer; another one does its part", "socket", socket)
+		for _, path := range []string{link, link[:len(link)-len(".role")] + ".lock"} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				b.log.Warn("freeing a role failed", "error", err)
+			}
 		}
 	}
 }
@@ -81,7 +122,8 @@ var ErrNobody = errors.New("no process of this host has that role")
 
 // Ask sends a question, JSON of at most a few thousand bytes, to the process of
 // this host that has a role, and waits for its answer. ErrNobody when there is
-// none; the context's error when it does not answer in time.
+// none. One that does not answer until the context's deadline loses its roles; the
+// error is the context's then.
 func (b *Bus) Ask(ctx context.Context, role string, payload []byte) (json.RawMessage, error) {
 	socket, err := os.Readlink(b.roleLink(role))
 	if err != nil {
@@ -96,6 +138,9 @@ func (b *Bus) Ask(ctx context.Context, role string, payload []byte) (json.RawMes
 	case m := <-answers:
 		return m.Payload, nil
 	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			b.depose(filepath.Base(socket))
+		}
 		return nil, fmt.Errorf("asking the process of this host that has the role %s: %w", role, ctx.Err())
 	}
 }

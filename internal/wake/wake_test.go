@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -206,4 +207,38 @@ func connections(t *testing.T, db testenv.Database) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A process that is stopped keeps its locks, and must not keep its roles.
+func TestARoleIsTakenFromWhoDoesNotAnswer(t *testing.T) {
+	dir := t.TempDir()
+	first, second := open(t, dir, "h1", true), open(t, dir, "h2", true)
+	held, given := make(chan string, 4), make(chan string, 4)
+	var done sync.WaitGroup
+	hold := func(ctx context.Context, b *wake.Bus, name string) {
+		done.Go(func() {
+			b.Hold(ctx, "leader", func(ctx context.Context) {
+				held <- name
+				<-ctx.Done()
+				given <- name
+			})
+		})
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	first.Serve("leader", func([]byte, func([]byte)) {}) // never answers
+	second.Serve("leader", func(_ []byte, answer func([]byte)) { answer([]byte("2")) })
+	hold(ctx, first, "h1")
+	<-held
+	hold(ctx, second, "h2")
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if got, err := second.Ask(soon, "leader", []byte("1")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("asked %s, %v", got, err)
+	}
+	if got := <-given; got != "h1" {
+		t.Errorf("%s gave the role up", got)
+	}
+	<-held // either may have it now
+	stop()
+	done.Wait()
 }
