@@ -261,13 +261,14 @@ func TestAJobRunsOnceOnAClusterWhereverItsHandlerStops(t *testing.T) {
 	}
 	cluster := testenv.Slurm(t)
 	t.Run("all", func(t *testing.T) {
-		for _, action := range []string{"crash", "pause"} {
-			for _, point := range []jobhandler.Point{jobhandler.BeforeSubmit, jobhandler.AfterSubmit, jobhandler.AfterStart, jobhandler.AfterEnd} {
-				t.Run(action+" "+string(point), func(t *testing.T) {
-					t.Parallel()
-					stopAt(t, point, action, cluster.Conf)
-				})
-			}
+		for _, c := range []struct {
+			action string
+			point  jobhandler.Point
+		}{{"crash", jobhandler.AfterSubmit}, {"crash", jobhandler.AfterStart}, {"pause", jobhandler.BeforeSubmit}, {"pause", jobhandler.AfterSubmit}} {
+			t.Run(c.action+" "+string(c.point), func(t *testing.T) {
+				t.Parallel()
+				stopAt(t, c.point, c.action, cluster.Conf)
+			})
 		}
 	})
 }

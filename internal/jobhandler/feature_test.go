@@ -402,9 +402,11 @@ func TestAHostThatWasRestartedHasLostItsJobs(t *testing.T) {
 	s.wait(c, galaxy.JobRunning)
 	stop()
 	d := jobdir.Of(s.jobs.JobsDir, c.Job.ID)
-	if err := unix.Kill(-d.RunPID(1), unix.SIGKILL); err != nil {
+	pid := d.RunPID(1)
+	if err := unix.Kill(-pid, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	testenv.Poll(t, "the job to be gone", time.Minute, func() bool { return errors.Is(unix.Kill(-pid, 0), unix.ESRCH) })
 	if err := open.Close(); err != nil {
 		t.Fatal(err)
 	}
