@@ -33,9 +33,9 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // claimOptions say what is measured.
 type claimOptions struct {
-	rounds, seconds, slots, waiting, finished, latencies int
-	handlers, engines                                    string
-	river, keep                                          bool
+	rounds, seconds, slots, waiting, finished, latencies, idle int
+	handlers, engines, orrery                                  string
+	river, keep                                                bool
 }
 
 // claimBench is one run of it.
@@ -57,6 +57,8 @@ func runClaims(ctx context.Context, args []string) (err error) {
 	fs.IntVar(&b.waiting, "waiting", 100_000, "jobs that wait")
 	fs.IntVar(&b.finished, "finished", 1_000_000, "finished jobs in the full table")
 	fs.IntVar(&b.latencies, "latencies", 50, "single jobs of one round whose claim is timed")
+	fs.IntVar(&b.idle, "idle", 200, "handlers of the idle pool; 0 leaves it out")
+	fs.StringVar(&b.orrery, "binary", "", "the orrery program whose handlers are idle (default: it is built)")
 	fs.StringVar(&b.handlers, "handlers", "1,2,4,8", "numbers of handlers")
 	fs.StringVar(&b.engines, "engines", "postgresql,sqlite", "the databases")
 	fs.BoolVar(&b.river, "river", true, "measure River on the same PostgreSQL")
@@ -83,7 +85,7 @@ func runClaims(ctx context.Context, args []string) (err error) {
 	if err := os.Chmod(b.dir, 0o755); err != nil { // PostgreSQL's user has to get in
 		return err
 	}
-	if b.postgres, err = startPostgres(ctx, b.dir); err != nil {
+	if b.postgres, err = startPostgres(ctx, b.dir, "shared_preload_libraries=pg_stat_statements"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.postgres.stop()) }()
@@ -92,12 +94,32 @@ func runClaims(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	}
-	for engine := range strings.SplitSeq(b.engines, ",") {
+	if b.idle > 0 {
+		if err := b.buildOrrery(ctx); err != nil {
+			return err
+		}
+		if err := b.measureIdle(ctx); err != nil {
+			return err
+		}
+	}
+	for engine := range strings.FieldsFuncSeq(b.engines, func(r rune) bool { return r == ',' }) {
 		if err := b.measureEngine(ctx, engine); err != nil {
 			return fmt.Errorf("%s: %w", engine, err)
 		}
 	}
 	return b.print(os.Stdout)
+}
+
+func (b *claimBench) buildOrrery(ctx context.Context) (err error) {
+	if b.orrery != "" {
+		b.orrery, err = filepath.Abs(b.orrery)
+		return err
+	}
+	b.orrery = filepath.Join(b.dir, "orrery")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.orrery, "./cmd/orrery").CombinedOutput(); err != nil {
+		return fmt.Errorf("building the server: %w\n%s", err, out)
+	}
+	return nil
 }
 
 func (b *claimBench) note(name string, value float64) {

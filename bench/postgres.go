@@ -31,7 +31,8 @@ func (p *postgres) url() string {
 	return fmt.Sprintf("postgresql://orrery@127.0.0.1:%d/orrery", p.port)
 }
 
-func startPostgres(ctx context.Context, dir string) (*postgres, error) {
+// startPostgres starts it in a folder; settings are further ones, name=value.
+func startPostgres(ctx context.Context, dir string, settings ...string) (*postgres, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // Debian keeps them off the path
 	if err != nil || len(found) == 0 {
 		return nil, errors.New("PostgreSQL is not installed; on Debian: apt-get install postgresql")
@@ -64,8 +65,11 @@ func startPostgres(ctx context.Context, dir string) (*postgres, error) {
 	if p.port, err = freePort(); err != nil {
 		return nil, err
 	}
-	server := p.command(ctx, "postgres", "-D", data, "-c", "listen_addresses=127.0.0.1", "-c", fmt.Sprintf("port=%d", p.port),
-		"-c", "unix_socket_directories="+p.dir)
+	args := []string{"-D", data, "-c", "listen_addresses=127.0.0.1", "-c", fmt.Sprintf("port=%d", p.port), "-c", "unix_socket_directories=" + p.dir}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	server := p.command(ctx, "postgres", args...)
 	if p.process, err = start(server, filepath.Join(dir, "postgresql.log"), syscall.SIGINT); err != nil {
 		return nil, err
 	}
