@@ -35,7 +35,7 @@ var quiet = slog.New(slog.DiscardHandler)
 type claimOptions struct {
 	rounds, seconds, slots, waiting, finished, latencies, idle int
 	handlers, engines, orrery                                  string
-	river, keep                                                bool
+	river, bouncer, keep                                       bool
 }
 
 // claimBench is one run of it.
@@ -62,6 +62,7 @@ func runClaims(ctx context.Context, args []string) (err error) {
 	fs.StringVar(&b.handlers, "handlers", "1,2,4,8", "numbers of handlers")
 	fs.StringVar(&b.engines, "engines", "postgresql,sqlite", "the databases")
 	fs.BoolVar(&b.river, "river", true, "measure River on the same PostgreSQL")
+	fs.BoolVar(&b.bouncer, "pgbouncer", true, "measure behind PgBouncer")
 	fs.BoolVar(&b.keep, "keep", false, "keep the folder with the databases and the logs")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -99,6 +100,11 @@ func runClaims(ctx context.Context, args []string) (err error) {
 			return err
 		}
 		if err := b.measureIdle(ctx); err != nil {
+			return err
+		}
+	}
+	if b.bouncer {
+		if err := b.measureBouncer(ctx); err != nil {
 			return err
 		}
 	}
