@@ -61,8 +61,10 @@ func List(ctx context.Context, db *store.DB) ([]HandlerStatus, error) {
 	var list []HandlerStatus
 	for _, in := range instances {
 		n := counts[in.ID]
-		if in.Left && n.Claimed == 0 {
-			continue
+		if n.Claimed == 0 && (in.Left || in.Lapsed && slices.ContainsFunc(instances, func(next store.Instance) bool {
+			return !next.Lapsed && next.ServerName == in.ServerName && next.Hostname == in.Hostname
+		})) {
+			continue // it ended, or its next start is there, and nothing of it is left
 		}
 		s := HandlerStatus{
 			Name: in.ServerName, Instance: in.ID.String(), State: Alive, Drain: in.Drained, Kind: in.Kind, Host: in.Hostname, PID: in.PID, Version: in.Version,

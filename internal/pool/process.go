@@ -30,6 +30,11 @@ func processStart(pid int) (ticks int64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
+	return parseStat(stat)
+}
+
+// parseStat reads the start from a process's line in the kernel's format.
+func parseStat(stat []byte) (ticks int64, ok bool) {
 	// The second field is the program's name in parentheses, which may hold
 	// anything.
 	_, rest, found := bytes.Cut(stat[max(0, bytes.LastIndexByte(stat, ')')):], []byte(") "))
@@ -37,6 +42,6 @@ func processStart(pid int) (ticks int64, ok bool) {
 	if !found || len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
 		return 0, false
 	}
-	ticks, err = strconv.ParseInt(fields[19], 10, 64)
+	ticks, err := strconv.ParseInt(fields[19], 10, 64)
 	return ticks, err == nil
 }

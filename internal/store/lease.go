@@ -81,6 +81,9 @@ func RegisterInstance(ctx context.Context, tx *Tx, in Instance, lease time.Durat
 		in.ID, in.Place, in.ProcessStart, string(JSON(nonNil(in.Methods))), in.Slots); err != nil {
 		return err
 	}
+	if err := pruneInstances(ctx, write); err != nil {
+		return err
+	}
 	if err := tx.Flush(ctx); err != nil {
 		return err
 	}
@@ -194,8 +197,7 @@ func RetireInstances(ctx context.Context, tx *Tx, ids []UUID) error {
 }
 
 // pruneInstances forgets instances that are gone and have no jobs. One whose
-// lease ran out is kept for a week, so that administrators see that it is lost,
-// unless a process of its name lives.
+// lease ran out is kept for a week, so that administrators see that it is lost.
 func pruneInstances(ctx context.Context, q Querier) error {
 	const week = 7 * 24 * time.Hour
 	if _, err := q.Exec(ctx, `DELETE FROM orrery_instance WHERE NOT EXISTS (SELECT 1 FROM orrery_claim c WHERE c.instance = orrery_instance.id)

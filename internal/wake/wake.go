@@ -384,6 +384,9 @@ func (b *Bus) Idle(topic func(string) string) []string {
 // sendTo drops a datagram into a process's socket, without waiting for room in
 // it, and tells whether it lies there. What a dead process left is removed.
 func (b *Bus) sendTo(name string, m message) bool {
+	if !strings.HasSuffix(name, listenSuffix) && !strings.HasSuffix(name, askSuffix) || name != filepath.Base(name) {
+		return false // whoever asked for an answer is none of us
+	}
 	text, err := json.Marshal(m)
 	if err != nil || len(text) > maxMessage {
 		b.log.Error("a wake-up cannot be sent", "topic", m.Topic, "bytes", len(text), "error", err)
