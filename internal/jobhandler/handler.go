@@ -163,13 +163,16 @@ func (h *Handler) loop(ctx context.Context, topics topics) error {
 	sweep := time.NewTimer(min(h.Sweep, time.Minute))
 	defer sweep.Stop()
 	h.resume(ctx)
-	orphans := true
+	orphans, look := true, true
 	for {
 		h.pulse.beat()
 		if orphans {
 			orphans = h.takeOver(ctx)
 		}
-		h.claim(ctx)
+		// The member tells of new jobs, so an idle handler does not ask for them by
+		// itself; only what failed, or was held back, is tried again.
+		retry := look && !h.claim(ctx)
+		look = true
 		select {
 		case <-ctx.Done():
 			select {
@@ -188,6 +191,7 @@ func (h *Handler) loop(ctx context.Context, topics topics) error {
 		case <-topics.canceled:
 			h.stopDeleted(ctx)
 		case <-tick.C:
+			look = retry
 			if h.interrupted.Load() {
 				h.resume(ctx)
 			}
@@ -219,10 +223,11 @@ func (h *Handler) has() int {
 	return len(h.active)
 }
 
-// claim takes as many new jobs as there are free slots.
-func (h *Handler) claim(ctx context.Context) {
+// claim takes as many new jobs as there are free slots. It tells whether it could
+// look for them.
+func (h *Handler) claim(ctx context.Context) (looked bool) {
 	if h.Locked != nil && h.Locked() {
-		return
+		return false
 	}
 	free := h.free()
 	if len(h.Runners) > 1 {
@@ -233,11 +238,12 @@ func (h *Handler) claim(ctx context.Context) {
 		if ctx.Err() == nil {
 			h.Log.Error("claiming jobs failed; the next wake-up tries again", "error", err)
 		}
-		return
+		return false
 	}
 	for _, c := range claims {
 		h.start(ctx, c, false)
 	}
+	return true
 }
 
 // takeOver takes over jobs that are nobody's any more, no more than there are
