@@ -103,3 +103,30 @@ func TestVerdicts(t *testing.T) {
 		}
 	}
 }
+
+func TestTheClaimsTable(t *testing.T) {
+	b := &claimBench{claimOptions: claimOptions{slots: 50, idle: 200, rounds: 1}, counts: []int{1}}
+	b.rates.add(riverFigure(50, 1), 1000)
+	b.rates.add(claimFigure("postgresql", "db-skip-locked", whatClaim, "empty", 1), 900)
+	b.rates.add(claimFigure("postgresql", "db-skip-locked", whatClaim, "full", 1), 810)
+	b.latency.add(latencyFigure("postgresql", "sockets", "full"), 20)
+	b.idled.add(figureIdleQueries, 30)
+	var out strings.Builder
+	if err := b.print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"| postgresql | River, 50 workers each | work | empty table | 1 | 1,000/s |",
+		"| claims of 1 handlers, full table, as a share of River's rate with 50 workers | 0.81 | ≥ 0.50 | yes, 1.62× |",
+		"| claims of 1 handlers, full table, as a share of those with an empty one | 0.90 | ≥ 0.80 | yes, 1.12× |",
+		"| latency of a claim on PostgreSQL, sockets, full table, ms | 20.0 | ≤ 10.0 | no, 0.50× |",
+		"| queries per second of the idle pool | 30.0 | ≤ 60.0 | yes, 2.00× |",
+	} {
+		if !strings.Contains(out.String(), line+"\n") {
+			t.Errorf("no line\n%s\nin\n%s", line, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "PgBouncer") {
+		t.Error("what was not measured has a table")
+	}
+}

@@ -43,13 +43,14 @@ type claimBench struct {
 	claimOptions
 	dir, root, program, riverProgram string
 	postgres                         *postgres
-	figures                          map[string][]float64
-	order                            []string
+	// counts are the numbers of handlers.
+	counts                         []int
+	rates, latency, bounced, idled figures
 }
 
 func runClaims(ctx context.Context, args []string) (err error) {
 	runtime.LockOSThread() // children die with the thread that started them (see start)
-	b := &claimBench{figures: map[string][]float64{}}
+	b := &claimBench{}
 	fs := flag.NewFlagSet(claimsCommand, flag.ContinueOnError)
 	fs.IntVar(&b.rounds, "rounds", 3, "how often everything is measured")
 	fs.IntVar(&b.seconds, "seconds", 3, "how long each measurement lasts")
@@ -66,6 +67,13 @@ func runClaims(ctx context.Context, args []string) (err error) {
 	fs.BoolVar(&b.keep, "keep", false, "keep the folder with the databases and the logs")
 	if err := fs.Parse(args); err != nil {
 		return err
+	}
+	for text := range strings.SplitSeq(b.handlers, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-handlers: %q is no number of handlers", text)
+		}
+		b.counts = append(b.counts, n)
 	}
 	if b.root, err = os.Getwd(); err != nil {
 		return err
@@ -128,13 +136,17 @@ func (b *claimBench) buildOrrery(ctx context.Context) (err error) {
 	return nil
 }
 
-func (b *claimBench) note(name string, value float64) {
-	if b.figures[name] == nil {
-		b.order = append(b.order, name)
-	}
-	b.figures[name] = append(b.figures[name], value)
-	log.Printf("%-70s %.4g", name, value)
+// note adds one round's value.
+func (b *claimBench) note(to *figures, name string, value float64) {
+	to.add(name, value)
+	log.Printf("%-90s %.4g", strings.ReplaceAll(name, "|", ", "), value)
 }
+
+// What is measured of handlers.
+const (
+	whatClaim  = "claim"
+	whatFinish = "claim and finish"
+)
 
 // claimMethod is an assignment method, as far as it makes a difference for who claims what.
 type claimMethod struct {
@@ -199,11 +211,7 @@ func (b *claimBench) measureEngine(ctx context.Context, engine string) (err erro
 				return err
 			}
 		}
-		for text := range strings.SplitSeq(b.handlers, ",") {
-			handlers, err := strconv.Atoi(text)
-			if err != nil {
-				return err
-			}
+		for _, handlers := range b.counts {
 			if b.river && engine == string(store.PostgreSQL) {
 				if err := b.measureRiver(ctx, handlers); err != nil {
 					return err
@@ -225,16 +233,15 @@ func (b *claimBench) measureEngine(ctx context.Context, engine string) (err erro
 						if err := b.settle(ctx, t.db); err != nil {
 							return err
 						}
-						what := "claim"
+						what := whatClaim
 						if finish {
-							what = "claim and finish"
+							what = whatFinish
 						}
 						rate, batch, err := b.claim(ctx, engine, t.dsn, method, handlers, finish)
 						if err != nil {
 							return err
 						}
-						name := fmt.Sprintf("%s|%s|%s|%s|%d", engine, method.name, what, t.name, handlers)
-						b.note(name, rate)
+						b.note(&b.rates, claimFigure(engine, method.name, what, t.name, handlers), rate)
 						log.Printf("  %.1f jobs per claim", batch)
 					}
 				}
@@ -421,8 +428,8 @@ func (b *claimBench) measureLatencies(ctx context.Context, engine, table string,
 		if err != nil {
 			return err
 		}
-		b.note(fmt.Sprintf("%s|latency, ms|%s|%s", engine, way, table), median(times))
-		b.note(fmt.Sprintf("%s|latency at worst, ms|%s|%s", engine, way, table), slices.Max(times))
+		b.note(&b.latency, latencyFigure(engine, way, table), median(times))
+		log.Printf("  %.1f ms at worst", slices.Max(times))
 	}
 	return nil
 }
@@ -502,14 +509,4 @@ func (b *claimBench) latencies1(ctx context.Context, engine string, db *store.DB
 		}
 	}
 	return times[1:], nil // the first opens connections
-}
-
-// print writes the tables.
-func (b *claimBench) print(w io.Writer) error {
-	for _, name := range b.order {
-		if _, err := fmt.Fprintf(w, "| %s | %s |\n", strings.ReplaceAll(name, "|", " | "), spread(b.figures[name], "")); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -41,7 +41,7 @@ func (b *claimBench) measureBouncer(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, statements := range []string{"", "exec", "simple_protocol"} {
+		for _, statements := range []string{"", "exec"} {
 			if err := endWaiting(ctx, db); err != nil {
 				return errors.Join(err, p.stop(syscall.SIGTERM))
 			}
@@ -49,17 +49,17 @@ func (b *claimBench) measureBouncer(ctx context.Context) error {
 				return errors.Join(err, p.stop(syscall.SIGTERM))
 			}
 			dsn := fmt.Sprintf("postgresql://orrery@127.0.0.1:%d/bouncer", port)
-			name := "as it comes"
+			name := "prepared"
 			if statements != "" {
 				dsn += "?default_query_exec_mode=" + statements
-				name = statements
+				name = "default_query_exec_mode=" + statements
 			}
 			rate, _, err := b.claim(ctx, "postgresql", dsn, claimMethods[0], handlers, true)
 			if err != nil {
 				log.Printf("PgBouncer, %s pooling, statements %s: %v", mode, name, err)
 				rate = 0
 			}
-			b.note(fmt.Sprintf("postgresql|PgBouncer, pool_mode=%s, %d connections, statements %s|claim and finish|%d", mode, connections, name, handlers), rate)
+			b.note(&b.bounced, bouncerFigure(mode, name, connections, handlers), rate)
 		}
 		if err := p.stop(syscall.SIGTERM); err != nil {
 			return err

@@ -132,9 +132,9 @@ galaxy:
 	if err := conn.QueryRow(ctx, "SELECT COALESCE(sum(calls), 0)::int FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_%'").Scan(&calls); err != nil {
 		return err
 	}
-	b.note(figureIdleQueries, float64(calls)/seconds)
-	b.note(figureIdleTransactions, float64(after-before-int64(looks))/seconds)
-	b.note(figureIdleConnections, float64(most))
+	b.note(&b.idled, figureIdleQueries, float64(calls)/seconds)
+	b.note(&b.idled, figureIdleTransactions, float64(after-before-int64(looks))/seconds)
+	b.note(&b.idled, figureIdleConnections, float64(most))
 	rows, err := conn.Query(ctx, "SELECT calls, regexp_replace(left(query, 110), '\\s+', ' ', 'g') FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_%' ORDER BY calls DESC LIMIT 12")
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (b *claimBench) idleMemory() error {
 	if n == 0 {
 		return errors.New("no idle handler runs")
 	}
-	b.note(figureIdlePSS, total/float64(n))
+	b.note(&b.idled, figureIdlePSS, total/float64(n))
 	return nil
 }
 

@@ -50,7 +50,7 @@ func (b *claimBench) measureRiver(ctx context.Context, clients int) error {
 			return err
 		}
 		perSecond, _ := rate(all)
-		b.note(fmt.Sprintf("postgresql|River|%d workers|%d", workers, clients), perSecond)
+		b.note(&b.rates, riverFigure(workers, clients), perSecond)
 	}
 	return nil
 }
