@@ -401,7 +401,7 @@ func ClaimsOf(ctx context.Context, q Querier, instance UUID, serverName string) 
 }
 
 // unfinished are the states of jobs that somebody has to see through.
-const unfinished = "('new', 'resubmitted', 'upload', 'waiting', 'queued', 'running', 'deleting', 'stopping')"
+const unfinished = "('new', 'resubmitted', 'upload', 'waiting', 'queued', 'running', 'deleting', 'stop')"
 
 // TakeOverJobs gives an instance at most n unfinished jobs that are nobody's, and
 // writes its name into job.handler:
@@ -447,7 +447,7 @@ func TakeOverJobs(ctx context.Context, tx *Tx, who Claimant, gone []UUID, n int)
 	if len(found) < n {
 		// Moved here by hand, or left here by Galaxy or by an instance nobody knows.
 		moved, err := Collect(ctx, tx, scan, `SELECT j.id, COALESCE((SELECT c.pool FROM orrery_claim c WHERE c.job_id = j.id AND `+inPool+`), j.handler)
-			FROM job j WHERE j.state IN ('queued', 'running', 'resubmitted', 'deleting', 'stopping') AND `+here+`
+			FROM job j WHERE j.state IN ('queued', 'running', 'resubmitted', 'deleting', 'stop') AND `+here+`
 			AND NOT EXISTS (SELECT 1 FROM orrery_claim c JOIN orrery_instance i ON i.id = c.instance
 				WHERE c.job_id = j.id AND i.server_name = j.handler)
 			ORDER BY j.id LIMIT ?`+lock, poolArg, hereArg, n-len(found))

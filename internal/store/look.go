@@ -12,7 +12,7 @@ func ReadyPools(ctx context.Context, q Querier, pools []string) ([]string, error
 // has who bears that name: an administrator moved them there, or Galaxy left them.
 func MovedPools(ctx context.Context, q Querier, pools []string) ([]string, error) {
 	return anyPool(ctx, q, pools, `SELECT p.pool FROM (%POOLS%) p WHERE EXISTS (SELECT 1 FROM job j WHERE j.handler = p.pool
-		AND j.state IN ('queued', 'running', 'resubmitted', 'deleting', 'stopping')
+		AND j.state IN ('queued', 'running', 'resubmitted', 'deleting', 'stop')
 		AND NOT EXISTS (SELECT 1 FROM orrery_claim c JOIN orrery_instance i ON i.id = c.instance WHERE c.job_id = j.id AND i.server_name = j.handler))`)
 }
 
@@ -54,7 +54,7 @@ func NeedAttention(ctx context.Context, q Querier, ids []UUID) ([]UUID, error) {
 	}
 	cond, arg := AnyOfText(q, "c.instance", hexes(ids))
 	return Column[UUID](ctx, q, `SELECT DISTINCT c.instance FROM orrery_claim c JOIN orrery_instance i ON i.id = c.instance
-		JOIN job j ON j.id = c.job_id WHERE `+cond+` AND (j.state IN ('deleting', 'stopping') OR j.handler <> i.server_name)`, arg)
+		JOIN job j ON j.id = c.job_id WHERE `+cond+` AND (j.state IN ('deleting', 'stop') OR j.handler <> i.server_name)`, arg)
 }
 
 func hexes(ids []UUID) []string {

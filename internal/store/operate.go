@@ -62,7 +62,7 @@ func (s JobSelection) condition(q Querier) (string, []any) {
 	if s.State != "" {
 		states = []string{string(s.State)}
 	}
-	cond, args := "j.state IN ('new', 'resubmitted', 'upload', 'waiting', 'queued', 'running', 'deleting', 'stopping', 'paused')", []any{}
+	cond, args := "j.state IN ('new', 'resubmitted', 'upload', 'waiting', 'queued', 'running', 'deleting', 'stop', 'paused')", []any{}
 	if states != nil {
 		c, arg := AnyOfText(q, "j.state", states)
 		cond, args = c, append(args, arg)
@@ -153,7 +153,7 @@ func CountTargets(ctx context.Context, q Querier) ([]TargetCount, error) {
 	return Collect(ctx, q, func(r *Rows) (t TargetCount, err error) {
 		return t, r.Scan(&t.Target, &t.New, &t.Held, &t.Oldest)
 	}, `SELECT j.handler, sum(CASE WHEN j.state = 'new' THEN 1 ELSE 0 END), sum(CASE WHEN j.state = 'new' THEN 0 ELSE 1 END), min(j.create_time)
-		FROM job j WHERE j.state IN ('new', 'queued', 'running', 'deleting', 'stopping') AND j.handler IS NOT NULL GROUP BY j.handler ORDER BY j.handler`)
+		FROM job j WHERE j.state IN ('new', 'queued', 'running', 'deleting', 'stop') AND j.handler IS NOT NULL GROUP BY j.handler ORDER BY j.handler`)
 }
 
 // ReturnJobs sends the unfinished jobs of an instance back to the pools they came

@@ -36,7 +36,7 @@ var poolIndexes = []string{
 	// jobs of however many wait.
 	`CREATE INDEX IF NOT EXISTS orrery_job_turn ON job (handler, (COALESCE(user_id, -session_id, 0)), id) WHERE state = 'new'`,
 	// Jobs under way, by whom they are said to be with.
-	`CREATE INDEX IF NOT EXISTS orrery_job_unfinished ON job (handler, id) WHERE state IN ('queued', 'running', 'resubmitted', 'deleting', 'stopping')`,
+	`CREATE INDEX IF NOT EXISTS orrery_job_unfinished ON job (handler, id) WHERE state IN ('queued', 'running', 'resubmitted', 'deleting', 'stop')`,
 	`DROP INDEX IF EXISTS orrery_job_active`,
 }
 
