@@ -263,8 +263,9 @@ func logLevel(cfg *config.Config) slog.Level {
 const maxConns = 5
 
 // idleTime is how long a handler keeps a connection that it does not use: there
-// may be more handlers than the database allows connections.
-const idleTime = 15 * time.Second
+// may be more handlers than the database allows connections. Where there are few,
+// they use theirs at every third of a lease, so that it is kept.
+const idleTime = 10 * time.Second
 
 func databaseOptions(cfg *config.Config) store.Options {
 	return store.Options{

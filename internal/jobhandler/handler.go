@@ -199,6 +199,7 @@ func (h *Handler) loop(ctx context.Context, topics topics) error {
 				h.stopDeleted(ctx)
 			}
 		case <-slow.C:
+			look = retry
 			h.resume(ctx)
 			h.releaseStale(ctx)
 			slow.Reset(h.slow())
