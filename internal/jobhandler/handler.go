@@ -211,8 +211,9 @@ func (h *Handler) loop(ctx context.Context, topics topics) error {
 }
 
 // slow is the time until what no wake-up told is looked for, a little different
-// each time, so that handlers do not do it together.
-func (h *Handler) slow() time.Duration { return 10*h.Poll + rand.N(4*h.Poll) }
+// each time, so that handlers do not do it together. It is long, since one member
+// of each host looks for all of them at a third of a lease.
+func (h *Handler) slow() time.Duration { return 40*h.Poll + rand.N(16*h.Poll) }
 
 // topics are the wake-ups that a handler listens to.
 type topics struct{ fresh, canceled, moved <-chan struct{} }
