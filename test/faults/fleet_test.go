@@ -339,8 +339,10 @@ func (f *fleet) strike(fault fault) {
 			return
 		}
 		f.outage = time.Now()
-		f.tellf("Slurm's controller dies")
-		f.site.slurm.KillController()
+		f.tellf("Slurm's controller stops")
+		// Not SIGKILL: it forgets what came in the last seconds then, gives the numbers of those jobs to others, cancels
+		// these when it finds the first still running, and drains the node.
+		f.site.slurm.StopController()
 		time.Sleep(lasts)
 		f.site.slurm.StartController()
 		f.tellf("Slurm's controller is there again")

@@ -19,7 +19,7 @@ const (
 	crash   kind = "crash"   // the database dies and starts
 	cut     kind = "cut"     // the network to the database says nothing for longer than the lease
 	reset   kind = "reset"   // all connections to the database break
-	outage  kind = "outage"  // the controller of the cluster dies for a while
+	outage  kind = "outage"  // the controller of the cluster is away for a while
 	move    kind = "move"    // an administrator gives jobs of one handler to its pool, by hand
 )
 
