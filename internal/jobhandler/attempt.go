@@ -172,7 +172,7 @@ func (h *Handler) attempt(ctx context.Context, a *active, p *prepared, handed bo
 		}
 	}
 	var unwritten *store.Started
-	external := p.job.ExternalID
+	var external string
 	if handed {
 		if external, unwritten, err = h.handedBefore(ctx, a, p, r, run); err != nil {
 			return done, err

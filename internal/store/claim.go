@@ -278,15 +278,6 @@ func claimInTurn(ctx context.Context, tx *Tx, who Claimant, n int) (Claimed, err
 	return got, err
 }
 
-// ownerExpression is jobOwner as the engine's index has it. On MySQL visitors
-// without an account are one owner.
-func ownerExpression(q Querier) string {
-	if q.Engine() == MySQL {
-		return "COALESCE(user_id, 0)"
-	}
-	return jobOwner
-}
-
 // ownersInTurn lists at most n owners with new jobs, pool by pool in the order of
 // their turns: those after the last one served, then those before.
 func ownersInTurn(ctx context.Context, tx *Tx, who Claimant, n int) ([]turn, error) {

@@ -51,7 +51,6 @@ type SlurmCluster struct {
 	Conf string // its slurm.conf, by which the commands find it
 
 	t        testing.TB
-	munged   string
 	settings []string
 
 	mu         sync.Mutex
@@ -63,7 +62,6 @@ type SlurmCluster struct {
 // daemon is a process that runs in the foreground of nobody.
 type daemon struct {
 	cmd   *exec.Cmd
-	log   string
 	ended chan struct{}
 }
 
@@ -246,7 +244,7 @@ func (c *SlurmCluster) configure() error {
 		"KillWait=1",
 		"MinJobAge=300",
 	}
-	settings := append(lines, c.settings...)
+	settings := slices.Concat(lines, c.settings)
 	// Slurm refuses a setting that is there twice: the last one holds.
 	seen := map[string]bool{}
 	slices.Reverse(settings)

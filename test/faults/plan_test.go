@@ -69,7 +69,7 @@ func kindsOn(engine string, sz size) []kind {
 // newPlan makes the plan of a seed. It has each kind of fault once, in some order, and then goes on at random for longer
 // than any run lasts.
 func newPlan(seed uint64, sz size, engine string) *plan {
-	chance := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // it is to be repeatable
+	chance := rand.New(rand.NewPCG(seed, 1))
 	p := &plan{}
 	// While each kind of fault has its turn, there are jobs to suffer from it.
 	turns := time.Duration(len(kindsOn(engine, sz))) * (sz.calm + sz.chance/2)
@@ -91,7 +91,7 @@ func newPlan(seed uint64, sz size, engine string) *plan {
 		p.jobs = append(p.jobs, w)
 	}
 	// A second source, so that another number of jobs leaves the faults as they are.
-	chance = rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // it is to be repeatable
+	chance = rand.New(rand.NewPCG(seed, 2))
 	kinds := kindsOn(engine, sz)
 	chance.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	for i := range 10_000 {
