@@ -99,7 +99,7 @@ func (w *walk) expand(hid int) {
 			return
 		}
 		w.Click(item(hid, "") + " .content-title")
-		if w.Shows(details, 10*time.Second) {
+		if w.Shows(details, 20*time.Second) {
 			return
 		}
 	}
