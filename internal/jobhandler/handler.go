@@ -91,6 +91,8 @@ type Handler struct {
 	active map[int64]*active
 	busy   map[string]int // places taken, by runner
 	freed  chan struct{}
+	// again says that a job was claimed again while its goroutine was ending.
+	again  chan struct{}
 	jobs   sync.WaitGroup
 	starts *store.Group[*start]
 	ends   *store.Group[*end]
@@ -121,6 +123,7 @@ func (h *Handler) Run(ctx context.Context) error {
 		}
 	}
 	h.active, h.busy, h.freed = map[int64]*active{}, map[string]int{}, make(chan struct{}, 1)
+	h.again = make(chan struct{}, 1)
 	h.starts = &store.Group[*start]{DB: h.DB, Run: h.runStarts}
 	h.ends = &store.Group[*end]{DB: h.DB, Run: h.runEnds}
 	ctx, cancel := context.WithCancel(ctx)
@@ -187,6 +190,8 @@ func (h *Handler) loop(ctx context.Context, topics topics) error {
 		case <-h.Member.Orphans():
 			orphans = true
 		case <-topics.moved:
+			h.resume(ctx)
+		case <-h.again:
 			h.resume(ctx)
 		case <-topics.canceled:
 			h.stopDeleted(ctx)
@@ -315,7 +320,10 @@ func (h *Handler) start(ctx context.Context, c store.Claim, adopted bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	a := &active{claim: c, cancel: cancel, gaveUp: make(chan struct{}), unplaced: true}
 	h.mu.Lock()
-	if _, mine := h.active[c.JobID]; mine {
+	if before, mine := h.active[c.JobID]; mine {
+		// It was given back, and claimed again before the goroutine that gave it back
+		// has ended.
+		before.again = true
 		h.mu.Unlock()
 		cancel()
 		return
@@ -328,7 +336,14 @@ func (h *Handler) start(ctx context.Context, c store.Claim, adopted bool) {
 			h.mu.Lock()
 			h.leavePlace(a)
 			delete(h.active, c.JobID)
+			again := a.again
 			h.mu.Unlock()
+			if again {
+				select {
+				case h.again <- struct{}{}:
+				default:
+				}
+			}
 			h.notifyFree()
 		}()
 		defer func() {

@@ -34,6 +34,8 @@ type active struct {
 	place string
 	// unplaced says that its runner is not known yet, so that it may need any.
 	unplaced bool
+	// again says that the job was claimed once more while this was ending.
+	again bool
 	// told says that gaveUp is closed.
 	told bool
 	// stop ends the job's process, once it has one.
