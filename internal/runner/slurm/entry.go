@@ -180,7 +180,11 @@ func (e *entry) begin() {
 func (e *entry) failed(now time.Time, t target, l *listing, outcome jobdir.Outcome) (bool, runner.Ending, error) {
 	e.begin()
 	ending := runner.Ending{End: runner.Finished}
-	if outcome.ExitCode == 0 || e.stopped {
+	switch {
+	case outcome.ExitCode == 0:
+		return true, ending, nil
+	case e.stopped: // by this server, whose signal the tool's end tells of
+		ending.Cause, ending.Message = runner.Cancelled, "The job was stopped."
 		return true, ending, nil
 	}
 	if e.codeSeen.IsZero() {
