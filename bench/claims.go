@@ -43,6 +43,7 @@ type claimBench struct {
 	claimOptions
 	dir, root, program, riverProgram string
 	postgres                         *postgres
+	mariadb                          *mariadb // nil until it is measured
 	// counts are the numbers of handlers.
 	counts                         []int
 	rates, latency, bounced, idled figures
@@ -61,7 +62,7 @@ func runClaims(ctx context.Context, args []string) (err error) {
 	fs.IntVar(&b.idle, "idle", 200, "handlers of the idle pool; 0 leaves it out")
 	fs.StringVar(&b.orrery, "binary", "", "the orrery program whose handlers are idle (default: it is built)")
 	fs.StringVar(&b.handlers, "handlers", "1,2,4,8", "numbers of handlers")
-	fs.StringVar(&b.engines, "engines", "postgresql,sqlite", "the databases")
+	fs.StringVar(&b.engines, "engines", "postgresql,sqlite,mysql", "the databases")
 	fs.BoolVar(&b.river, "river", true, "measure River on the same PostgreSQL")
 	fs.BoolVar(&b.bouncer, "pgbouncer", true, "measure behind PgBouncer")
 	fs.BoolVar(&b.keep, "keep", false, "keep the folder with the databases and the logs")
@@ -169,6 +170,9 @@ func (b *claimBench) dsn(engine, name string) string {
 	if engine == string(store.SQLite) {
 		return filepath.Join(b.dir, name+".sqlite")
 	}
+	if engine == string(store.MySQL) {
+		return b.mariadb.dsn(name)
+	}
 	return fmt.Sprintf("postgresql://orrery@127.0.0.1:%d/%s", b.postgres.port, name)
 }
 
@@ -180,13 +184,23 @@ func (b *claimBench) measureEngine(ctx context.Context, engine string) (err erro
 		dsn      string
 		finished int
 	}
+	if engine == string(store.MySQL) {
+		if b.mariadb, err = startMariaDB(ctx, b.dir); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, b.mariadb.stop()) }()
+	}
 	tables := []*table{{name: "empty"}, {name: "full", finished: b.finished}}
 	for _, t := range tables {
 		t.dsn = b.dsn(engine, "claims_"+t.name)
-		if engine == string(store.PostgreSQL) {
-			if err := b.createDatabase(ctx, "claims_"+t.name); err != nil {
-				return err
-			}
+		switch engine {
+		case string(store.PostgreSQL):
+			err = b.createDatabase(ctx, "claims_"+t.name)
+		case string(store.MySQL):
+			err = b.mariadb.createDatabase(ctx, "claims_"+t.name)
+		}
+		if err != nil {
+			return err
 		}
 		if t.db, err = openStore(ctx, engine, t.dsn); err != nil {
 			return err
@@ -217,20 +231,13 @@ func (b *claimBench) measureEngine(ctx context.Context, engine string) (err erro
 					return err
 				}
 			}
-			for _, method := range claimMethods {
+			for i, method := range claimMethods {
+				if i > 0 && handlers != b.counts[len(b.counts)/2] {
+					continue // the others with one number of handlers
+				}
 				for _, finish := range []bool{true, false} {
 					for _, t := range tables {
-						if t.name == "empty" {
-							if err := errors.Join(emptyJobs(ctx, t.db), makeSite(ctx, t.db)); err != nil {
-								return err
-							}
-						} else if err := endWaiting(ctx, t.db); err != nil {
-							return err
-						}
-						if err := b.makeWaiting(ctx, t.db, method.handler(handlers)); err != nil {
-							return err
-						}
-						if err := b.settle(ctx, t.db); err != nil {
+						if err := errors.Join(b.renewWaiting(ctx, t.db, int64(t.finished), method.handler(handlers)), b.settle(ctx, t.db)); err != nil {
 							return err
 						}
 						what := whatClaim
@@ -251,14 +258,33 @@ func (b *claimBench) measureEngine(ctx context.Context, engine string) (err erro
 	return nil
 }
 
-// makeWaiting adds the jobs that wait. Their outputs have the same numbers as they, and inputs lie below all.
-func (b *claimBench) makeWaiting(ctx context.Context, db *store.DB, handler string) error {
-	var last int64
-	if err := db.QueryRow(ctx, `SELECT MAX(last) FROM (SELECT MAX(id) AS last FROM job UNION ALL SELECT MAX(id) FROM dataset
-		UNION ALL SELECT MAX(id) FROM history_dataset_association) l`).Scan(&last); err != nil {
+// renewWaiting makes the jobs that wait, or what an earlier measurement left of them new again. Their outputs have the
+// same numbers as they, above those of the users' inputs and of the finished jobs.
+func (b *claimBench) renewWaiting(ctx context.Context, db *store.DB, finished int64, handler string) error {
+	first := claimUsers + finished + 1
+	var there int
+	if err := db.QueryRow(ctx, "SELECT count(*) FROM job WHERE id >= ?", first).Scan(&there); err != nil {
 		return err
 	}
-	return makeJobs(ctx, db, last+1, last+int64(b.waiting), handler, false)
+	if there == 0 {
+		return makeJobs(ctx, db, first, first+int64(b.waiting)-1, handler, false)
+	}
+	handler = strings.ReplaceAll(handler, "n %", "id %")
+	return db.Write(ctx, func(tx *store.Tx) error {
+		for _, statement := range []string{
+			"DELETE FROM orrery_claim", "UPDATE dataset SET state = 'new' WHERE state <> 'new' AND id >= ?",
+			"UPDATE job SET state = 'new', handler = " + handler + " WHERE (state <> 'new' OR handler <> " + handler + ") AND id >= ?",
+		} {
+			var args []any
+			if strings.Contains(statement, "?") {
+				args = append(args, first)
+			}
+			if _, err := tx.Exec(ctx, statement, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // endWaiting makes the jobs that a measurement left waiting, or only claimed, finished ones.

@@ -42,10 +42,7 @@ func (b *claimBench) measureBouncer(ctx context.Context) error {
 			return err
 		}
 		for _, statements := range []string{"", "exec"} {
-			if err := endWaiting(ctx, db); err != nil {
-				return errors.Join(err, p.stop(syscall.SIGTERM))
-			}
-			if err := b.makeWaiting(ctx, db, "'_default_'"); err != nil {
+			if err := b.renewWaiting(ctx, db, 0, "'_default_'"); err != nil {
 				return errors.Join(err, p.stop(syscall.SIGTERM))
 			}
 			dsn := fmt.Sprintf("postgresql://orrery@127.0.0.1:%d/bouncer", port)

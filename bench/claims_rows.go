@@ -99,20 +99,3 @@ func bulk(ctx context.Context, tx *store.Tx, first, last int64, statements strin
 	}
 	return nil
 }
-
-// emptyJobs removes every job and what belongs to it.
-func emptyJobs(ctx context.Context, db *store.DB) error {
-	tables := []string{"job_state_history", "job_parameter", "job_to_input_dataset", "job_to_output_dataset", "orrery_claim", "orrery_wait"}
-	return db.Write(ctx, func(tx *store.Tx) error {
-		if tx.Engine() == store.PostgreSQL {
-			_, err := tx.Exec(ctx, "TRUNCATE "+strings.Join(tables, ", ")+", job, dataset, history_dataset_association, history, galaxy_user CASCADE")
-			return err
-		}
-		for _, table := range append(tables, "history_dataset_association", "dataset", "job", "history", "galaxy_user") {
-			if _, err := tx.Exec(ctx, "DELETE FROM "+table); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}

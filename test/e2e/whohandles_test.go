@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,10 +92,11 @@ func TestWhoHandlesAJob(t *testing.T) {
 				State   string `json:"state"`
 				Handler string `json:"handler"`
 			}
+			admin := &gated{t: t, session: &session{server: server{URL: g.server.URL, Key: testenv.AdminKey}, Client: http.DefaultClient}}
 			var jobs []handled
 			g.waitFor("every job to end", 2*time.Minute, func() bool {
 				jobs = nil
-				g.decode(g.read("/api/jobs?view=admin_job_list&limit=500"), &jobs)
+				g.decode(admin.read("/api/jobs?view=admin_job_list&limit=500"), &jobs)
 				return len(jobs) == each*len(test.who) && !slices.ContainsFunc(jobs, func(j handled) bool { return j.State != "ok" && j.State != "error" })
 			})
 			for _, j := range jobs {
