@@ -266,8 +266,15 @@ func (b *claimBench) renewWaiting(ctx context.Context, db *store.DB, finished in
 	if err := db.QueryRow(ctx, "SELECT count(*) FROM job WHERE id >= ?", first).Scan(&there); err != nil {
 		return err
 	}
-	if there == 0 {
-		return makeJobs(ctx, db, first, first+int64(b.waiting)-1, handler, false)
+	if there < b.waiting {
+		var last int64
+		if err := db.QueryRow(ctx, `SELECT MAX(last) FROM (SELECT MAX(id) AS last FROM job UNION ALL SELECT MAX(id) FROM dataset
+			UNION ALL SELECT MAX(id) FROM history_dataset_association) l`).Scan(&last); err != nil {
+			return err
+		}
+		if err := makeJobs(ctx, db, last+1, last+int64(b.waiting), handler, false); err != nil {
+			return err
+		}
 	}
 	handler = strings.ReplaceAll(handler, "n %", "id %")
 	return db.Write(ctx, func(tx *store.Tx) error {
