@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"orrery/internal/config"
+	"orrery/internal/listen"
 )
 
 // Kind is what a planned process is.
@@ -36,6 +38,8 @@ type Planned struct {
 	// written, "" when they are the default.
 	Binds  []string `json:"binds,omitempty"`
 	BindAt string   `json:"-"`
+	// Listeners are the same with what is spoken there; Binds is what a person is told.
+	Listeners []listen.Spec `json:"-"`
 	// HandleJobs tells whether the process runs job code: always for handlers, for web workers in all-in-one.
 	HandleJobs bool `json:"handles_jobs"`
 	// Pools are the pools it is attached to, as gravity writes them (job-handlers, job-handlers.TAG).
@@ -56,6 +60,13 @@ type Plan struct {
 	Handling  Handling  `json:"handling"`
 	// Warnings are about jobs that may wait and processes that may idle, Notices what is worth knowing.
 	Warnings []string `json:"warnings,omitempty"`
+	// Own are the sockets of the supervisor itself: for statistics and for the administrator.
+	Own []listen.Spec `json:"-"`
+	// Signals says what the supervisor does at each signal.
+	Signals map[syscall.Signal]Action `json:"-"`
+	// User and Group are whom a server that is started as root serves as; "" stays root.
+	User  string `json:"-"`
+	Group string `json:"-"`
 	Notices  []string `json:"notices,omitempty"`
 }
 
