@@ -65,9 +65,9 @@ type Plan struct {
 	// Signals says what the supervisor does at each signal.
 	Signals map[syscall.Signal]Action `json:"-"`
 	// User and Group are whom a server that is started as root serves as; "" stays root.
-	User  string `json:"-"`
-	Group string `json:"-"`
-	Notices  []string `json:"notices,omitempty"`
+	User    string   `json:"-"`
+	Group   string   `json:"-"`
+	Notices []string `json:"notices,omitempty"`
 }
 
 // Process finds a planned process.
