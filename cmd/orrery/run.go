@@ -23,14 +23,42 @@ import (
 	"orrery/internal/web/client"
 )
 
-// runServer is `orrery run`: the supervisor with its processes.
+// runOptions say what superviseServer runs.
+type runOptions struct {
+	// Name is that of the control socket: “orrery” for `orrery run`, “web”, “uwsgi”.
+	Name string
+	// Scope is which of the configuration's processes are started.
+	Scope supervisor.Scope
+	// Load reads the configuration; it is called again at each reload, and by the probe of a new program.
+	Load func() (*config.Config, []config.Problem, error)
+	// PIDFile is written early, PIDFile2 once every process is ready; "" is none. Relative ones begin at the folder that
+	// the command was started in.
+	PIDFile, PIDFile2 string
+	// LogFile gets the supervisor's log and what it would print; "" is orrery.log in the log folder, and the terminal.
+	LogFile string
+	// Daemon puts the supervisor into the background; the command ends when the server is ready, or says why it is not.
+	Daemon bool
+	// Args are the command and its arguments (“run”, “-c”, FILE), with which the supervisor starts the program on disk
+	// as a probe and to become a daemon.
+	Args []string
+}
+
+// runServer is `orrery run`: the supervisor with all processes.
 func runServer(args []string) error {
 	fs := flag.NewFlagSet("orrery run", flag.ContinueOnError)
 	path := configFlag(fs)
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	cfg, problems, err := load(*path)
+	return superviseServer(runOptions{
+		Name: "orrery", Scope: supervisor.ScopeAll, Args: append([]string{"run"}, args...),
+		Load: func() (*config.Config, []config.Problem, error) { return load(*path) },
+	})
+}
+
+// superviseServer runs a supervisor with its processes until it is told to stop.
+func superviseServer(o runOptions) error {
+	cfg, problems, err := o.Load()
 	if err != nil {
 		return err
 	}
@@ -38,6 +66,7 @@ func runServer(args []string) error {
 	if err != nil {
 		return err
 	}
+	planned = planned.Only(o.Scope)
 	if err := checkRules(cfg); err != nil {
 		return err
 	}
@@ -137,9 +166,13 @@ func specsOf(cfg *config.Config, plan []supervisor.Planned, sockets map[string][
 	}
 	var specs []supervisor.Spec
 	for _, p := range plan {
-		args := []string{string(p.Kind), "-c", cfg.Path, "--server-name", p.ServerName}
+		command := string(p.Kind)
+		if p.Kind == supervisor.Web {
+			command = "worker"
+		}
+		args := []string{command, "-c", cfg.Path, "--server-name", p.ServerName}
 		if cfg.Path == "" {
-			args = []string{string(p.Kind), "--no-config", "--server-name", p.ServerName}
+			args = []string{command, "--no-config", "--server-name", p.ServerName}
 		}
 		args = append(args, "--base-name", cfg.ServerName)
 		if p.HandleJobs && p.Kind == supervisor.Web {
