@@ -128,6 +128,11 @@ type Config struct {
 	Logging   map[string]any // logging: Python's dictConfig form, not acted on yet
 	SentryDSN string
 	LogDir    string // gravity's log_dir: one log per process
+	LogFormat string // orrery_log_format: "text" or "json"
+
+	// Restarts and what an administrator looks at.
+	AdminListen string        // orrery_admin_listen: an address for metrics and health; "" is a UNIX socket in DataDir/run
+	DrainLimit  time.Duration // orrery_drain_limit: how long a worker whose successor serves may go on moving bytes
 
 	Gravity Gravity
 	// Uwsgi and Servers are the processes of the edition of 19.01, which has no gravity.

@@ -12,9 +12,11 @@ type Gravity struct {
 	// Present tells whether the file has the section.
 	Present bool
 
-	ProcessManager string // "supervisor", "systemd" or "multiprocessing"; "" when unset. Orrery is its own manager
-	InstanceName   string // "_default_" when unset
-	Umask          string // octal digits; "022" in a section that does not set it, as in gravity, and "" without one
+	ProcessManager string  // "supervisor", "systemd" or "multiprocessing"; "" when unset. Orrery is its own manager
+	InstanceName   string  // "_default_" when unset
+	Umask          string  // octal digits; "022" in a section that does not set it, as in gravity, and "" without one
+	MemoryLimit    float64 // GB, for services that set none of their own; 0 is none
+	MemoryHigh     float64 // GB
 	GalaxyRoot     string
 	GalaxyUser     string
 	GalaxyGroup    string
@@ -34,20 +36,22 @@ type Gunicorn struct {
 	// others come from --bind in extra_args.
 	Binds []string
 	// BindAt is where the file says so, as FILE:LINE:COLUMN, for messages about the addresses; "" when it does not.
-	BindAt            string
-	Workers           int
-	WorkersSet        bool
-	Timeout           int // seconds a request may be silent; 0 is no limit
-	Preload           bool
-	StartTimeout      int // seconds
-	StopTimeout       int // seconds from SIGTERM to SIGKILL
-	RestartTimeout    int // seconds
-	Umask             string
-	MemoryLimit       float64  // GB; 0 is none
-	MemoryHigh        float64  // GB; 0 is none
-	ForwardedAllowIPs []string // --forwarded-allow-ips of extra_args: proxies whose X-Forwarded headers are believed
-	ExtraArgs         []string // what is left of extra_args, without effect
-	Environment       map[string]string
+	BindAt string
+	// Listeners are the same with what is spoken there.
+	Listeners      []Listener
+	Workers        int
+	WorkersSet     bool
+	Timeout        int // seconds a request may be silent; 0 is no limit
+	Preload        bool
+	StartTimeout   int // seconds
+	StopTimeout    int // seconds from SIGTERM to SIGKILL
+	RestartTimeout int // seconds
+	Umask          string
+	MemoryLimit    float64 // GB; 0 is none
+	MemoryHigh     float64 // GB; 0 is none
+	Limits         RequestLimits
+	ExtraArgs      []string // what is left of extra_args, without effect
+	Environment    map[string]string
 }
 
 // HandlerGroup is one entry of `handlers:`, which becomes Processes job handlers.
@@ -145,8 +149,8 @@ func readGravity(n *node, r *report, env map[string]string) Gravity {
 	in.oneOf(top("service_command_style"), "service_command_style", "gravity", "gravity", "direct", "_exec")
 	in.boolean(top("use_service_instances"), "use_service_instances", true)
 	g.Umask = in.umask(top("umask"), g.Umask)
-	memoryLimit := in.number(top("memory_limit"), "memory_limit", 0)
-	memoryHigh := in.number(top("memory_high"), "memory_high", 0)
+	g.MemoryLimit = in.number(top("memory_limit"), "memory_limit", 0)
+	g.MemoryHigh = in.number(top("memory_high"), "memory_high", 0)
 	g.GalaxyRoot = in.text(top("galaxy_root"), "galaxy_root", "")
 	g.GalaxyUser = in.text(top("galaxy_user"), "galaxy_user", "")
 	g.GalaxyGroup = in.text(top("galaxy_group"), "galaxy_group", "")
@@ -172,7 +176,7 @@ func readGravity(n *node, r *report, env map[string]string) Gravity {
 		}
 	}
 	for i := range g.Gunicorn {
-		fillLimits(&g.Gunicorn[i].Umask, &g.Gunicorn[i].MemoryLimit, &g.Gunicorn[i].MemoryHigh, g.Umask, memoryLimit, memoryHigh)
+		fillLimits(&g.Gunicorn[i].Umask, &g.Gunicorn[i].MemoryLimit, &g.Gunicorn[i].MemoryHigh, g.Umask, g.MemoryLimit, g.MemoryHigh)
 	}
 
 	if handlers := n.get("handlers"); !handlers.isNull() {
@@ -182,7 +186,7 @@ func readGravity(n *node, r *report, env map[string]string) Gravity {
 			in.repeated(handlers, "handlers")
 			for _, p := range handlers.pairs {
 				if group, enabled := in.handler(p); enabled {
-					fillLimits(&group.Umask, &group.MemoryLimit, &group.MemoryHigh, g.Umask, memoryLimit, memoryHigh)
+					fillLimits(&group.Umask, &group.MemoryLimit, &group.MemoryHigh, g.Umask, g.MemoryLimit, g.MemoryHigh)
 					g.Handlers = append(g.Handlers, group)
 				}
 			}
@@ -276,7 +280,7 @@ func (in gravityReader) extraArgs(n *node, g *Gunicorn) {
 		case "-t", "--timeout":
 			g.Timeout = in.count(&at, "extra_args: --timeout", g.Timeout, 0, 1<<30)
 		case "--forwarded-allow-ips":
-			g.ForwardedAllowIPs = append(g.ForwardedAllowIPs, asList(value)...)
+			g.Limits.ForwardedAllowIPs = append(g.Limits.ForwardedAllowIPs, asList(value)...)
 		}
 	}
 	if len(g.ExtraArgs) > 0 {

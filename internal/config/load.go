@@ -93,6 +93,7 @@ func Load(path string, environ []string, overrides ...Override) (*Config, []Prob
 	galaxy := l.readFile(path)
 	l.collect(galaxy)
 	l.directories()
+	l.listeners()
 	l.resolvePaths()
 	l.fill()
 	l.loadJobs()
@@ -548,6 +549,8 @@ func (l *loader) fill() {
 	if !slices.Contains([]string{"TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "NOTSET"}, c.LogLevel) {
 		l.report.add(Error, l.set["log_level"], "log_level is TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL, not %q", clip(c.LogLevel, 40))
 	}
+	c.LogFormat, c.AdminListen = c.String("orrery_log_format"), absoluteBind(c.Root, c.String("orrery_admin_listen"))
+	c.DrainLimit = time.Duration(l.within("orrery_drain_limit", 0, 7*86400)) * time.Second
 	c.Logging, _ = l.values["logging"].(map[string]any)
 	c.SentryDSN = c.String("sentry_dsn")
 	if c.LogDir = l.under(c.Root, c.Gravity.LogDir); c.LogDir == "" {

@@ -484,7 +484,7 @@ galaxy:
 		t.Errorf("binds: %s", got)
 	}
 	if web.Workers != 4 || !web.WorkersSet || web.Umask != "027" || web.MemoryLimit != 8 || web.Environment["A"] != "1" || web.Environment["B"] != "two" ||
-		strings.Join(web.ForwardedAllowIPs, "") != "*" || web.StopTimeout != 65 {
+		strings.Join(web.Limits.ForwardedAllowIPs, "") != "*" || web.StopTimeout != 65 {
 		t.Errorf("gunicorn: %+v", web)
 	}
 	var names []string

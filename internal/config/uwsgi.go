@@ -22,6 +22,30 @@ type Uwsgi struct {
 	Binds []string
 	// BindAt is where the file says so, for messages; "" when it does not.
 	BindAt string
+	// Listeners are all addresses with what is spoken there.
+	Listeners []Listener
+	// StaticMaps are directories that are served as they are; the longest prefix wins.
+	StaticMaps []StaticMap
+	// User and Group are whom a server that is started as root serves as.
+	User, Group string
+	// Chdir is the directory that relative paths start from; "" is where the server is started.
+	Chdir string
+	// LogTo, Daemonize and PIDFile are paths, "" when they are not set. LogTo is written from the start or, if LogTo2 is
+	// set, once the server has dropped root. The second of each pair is opened once the workers are ready.
+	LogTo, LogTo2, Daemonize, Daemonize2, PIDFile, PIDFile2 string
+	// ZergPool are sockets that this server holds for others and serves nothing on; Zerg are pools, by their paths, that
+	// it takes its listeners from.
+	ZergPools []ZergPool
+	Zerg      []string
+	// DieOnTerm and MasterHooks decide what signals do.
+	DieOnTerm   bool
+	MasterHooks []SignalHook
+	// Stats are the addresses of the stats server.
+	Stats []Listener
+	// Umask is for the files that are made, as octal digits; "" leaves it.
+	Umask string
+	// Limits are for web workers.
+	Limits RequestLimits
 	// Mules are the programs of the mules, the first one being mule 1. Galaxy's is lib/galaxy/main.py.
 	Mules []string
 	// Farms are named groups of mules.
@@ -30,6 +54,22 @@ type Uwsgi struct {
 	WorkerMercy, MuleMercy int
 	// SeveralMasters is the option by which several masters share the requests (zerg mode), or "".
 	SeveralMasters string
+}
+
+// StaticMap serves the files below Dir at the path Mount.
+type StaticMap struct{ Mount, Dir string }
+
+// ZergPool is a UNIX socket at Path over which the listeners at Addresses are handed to whoever connects.
+type ZergPool struct {
+	Path      string
+	Addresses []Listener
+}
+
+// SignalHook is a line hook-master-start: unix_signal:N ACTION.
+type SignalHook struct {
+	Signal int
+	Action string // gracefully_kill_them_all, kill_them_all or another of uWSGI's names
+	At     string
 }
 
 // Farm is a group of mules.

@@ -50,8 +50,20 @@ type Planned struct {
 	Plugins     []string          `json:"plugins,omitempty"`
 	Environment map[string]string `json:"-"`
 	Umask       int               `json:"-"` // -1 when unset
-	StopTimeout time.Duration     `json:"-"`
-	LogFile     string            `json:"log"`
+	// Service is what gravity's commands call it: “gunicorn” for web workers, the group's name for handlers.
+	Service string `json:"service"`
+	// StartTimeout is how long gravity's units let a start take; ReadyTimeout how long a process may take until it
+	// serves, and RestartTimeout the same when it is to take over from another. StopTimeout is the time from SIGTERM to SIGKILL.
+	StartTimeout   time.Duration `json:"-"`
+	ReadyTimeout   time.Duration `json:"-"`
+	RestartTimeout time.Duration `json:"-"`
+	StopTimeout    time.Duration `json:"-"`
+	// MemoryLimit is in GB; a process above it is replaced. 0 is none. MemoryHigh is for units alone.
+	MemoryLimit float64 `json:"-"`
+	MemoryHigh  float64 `json:"-"`
+	// Limits are for web workers.
+	Limits  config.RequestLimits `json:"-"`
+	LogFile string               `json:"log"`
 }
 
 // Plan is what the configuration asks for: the processes, and who of them handles which job.
@@ -121,7 +133,8 @@ func (m mistakes) Error() string {
 }
 
 func newPlan(c *config.Config, engine Engine) (*Plan, error) {
-	plan := &Plan{}
+	plan := &Plan{Own: own(c), Signals: signalsOf(c)}
+	plan.User, plan.Group = servesAs(c)
 	webs := webWorkers(c)
 	handlers, notices, err := handlers(c, webs)
 	if err != nil {
@@ -185,8 +198,10 @@ func webWorkers(c *config.Config) []Planned {
 		}
 		for w := 1; w <= g.Workers; w++ {
 			name := base + "." + strconv.Itoa(first+w)
-			out = append(out, Planned{ServerName: name, Kind: Web, Group: strconv.Itoa(i), Binds: g.Binds, BindAt: g.BindAt, Environment: g.Environment,
-				Umask: umask(g.Umask), StopTimeout: seconds(g.StopTimeout), LogFile: logFile(c, name)})
+			out = append(out, Planned{ServerName: name, Kind: Web, Group: strconv.Itoa(i), Service: gunicornService, Binds: g.Binds, BindAt: g.BindAt,
+				Listeners: listenSpecs(g.Listeners), Environment: g.Environment, Umask: umask(g.Umask), StartTimeout: seconds(g.StartTimeout),
+				ReadyTimeout: readyTimeout(g.StartTimeout, g.RestartTimeout), RestartTimeout: seconds(g.RestartTimeout), StopTimeout: seconds(g.StopTimeout),
+				MemoryLimit: g.MemoryLimit, MemoryHigh: g.MemoryHigh, Limits: g.Limits, LogFile: logFile(c, name)})
 		}
 		if base == c.ServerName {
 			number += g.Workers
@@ -201,12 +216,21 @@ func uwsgiWorkers(c *config.Config) []Planned {
 	if !c.Uwsgi.Present {
 		return nil
 	}
+	specs := listenSpecs(c.Uwsgi.Listeners)
 	for n := 1; n <= c.Uwsgi.Processes; n++ {
 		name := fmt.Sprintf("%s.web.%d", c.ServerName, n)
-		out = append(out, Planned{ServerName: name, Kind: Web, Group: "uwsgi", Binds: c.Uwsgi.Binds, BindAt: c.Uwsgi.BindAt, Umask: -1,
-			StopTimeout: seconds(c.Uwsgi.WorkerMercy), LogFile: logFile(c, name)})
+		p := uwsgiProcess(c, name)
+		p.Kind, p.Group, p.Service, p.Binds, p.BindAt = Web, "uwsgi", gunicornService, c.Uwsgi.Binds, c.Uwsgi.BindAt
+		p.Listeners, p.StopTimeout, p.Limits = specs, seconds(c.Uwsgi.WorkerMercy), c.Uwsgi.Limits
+		out = append(out, p)
 	}
 	return out
+}
+
+// uwsgiProcess has what web workers and mules have in common.
+func uwsgiProcess(c *config.Config, name string) Planned {
+	return Planned{ServerName: name, Umask: umask(c.Uwsgi.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: defaultReadyTimeout,
+		RestartTimeout: defaultReadyTimeout, LogFile: logFile(c, name)}
 }
 
 // iniServers are the sections [server:NAME] of galaxy.ini: those with a web server, or those without. uWSGI, where it is
@@ -217,10 +241,11 @@ func iniServers(c *config.Config, web bool) []Planned {
 		if (s.Bind != "") != web || s.Name == "main" && c.Uwsgi.Present {
 			continue
 		}
-		p := Planned{ServerName: s.Name, Kind: Handler, Group: "galaxy.ini", HandleJobs: true, Umask: -1,
-			StopTimeout: 65 * time.Second, LogFile: logFile(c, s.Name)}
+		p := uwsgiProcess(c, s.Name)
+		p.Kind, p.Group, p.Service, p.HandleJobs, p.StopTimeout = Handler, "galaxy.ini", s.Name, true, defaultStopTimeout
 		if web {
-			p.Kind, p.Group, p.Binds, p.BindAt, p.HandleJobs = Web, "server:"+s.Name, []string{s.Bind}, s.At, false
+			p.Kind, p.Group, p.Service, p.Binds, p.BindAt, p.HandleJobs = Web, serverGroup+s.Name, gunicornService, []string{s.Bind}, s.At, false
+			p.Listeners = listenSpecs([]config.Listener{{Bind: s.Bind, Protocol: config.HTTP, At: s.At, Umask: -1}})
 		} else {
 			p.Tags, p.Plugins = c.Jobs.TagsOf(s.Name, nil), pluginsOf(c, s.Name)
 		}
@@ -240,8 +265,10 @@ func handlers(c *config.Config, webs []Planned) (out []Planned, notices []string
 	}
 	for _, g := range c.Gravity.Handlers {
 		for _, name := range g.ProcessNames(c.Gravity.InstanceName) {
-			out = append(out, Planned{ServerName: name, Kind: Handler, Group: g.Name, HandleJobs: true, Pools: g.Pools, Tags: c.Jobs.TagsOf(name, g.Pools),
-				Plugins: pluginsOf(c, name), Environment: environmentOf(c, name, g.Environment), Umask: umask(g.Umask), StopTimeout: seconds(g.StopTimeout), LogFile: logFile(c, name)})
+			out = append(out, Planned{ServerName: name, Kind: Handler, Group: g.Name, Service: g.Name, HandleJobs: true, Pools: g.Pools,
+				Tags: c.Jobs.TagsOf(name, g.Pools), Plugins: pluginsOf(c, name), Environment: environmentOf(c, name, g.Environment), Umask: umask(g.Umask),
+				StartTimeout: seconds(g.StartTimeout), ReadyTimeout: readyTimeout(g.StartTimeout), RestartTimeout: readyTimeout(g.StartTimeout),
+				StopTimeout: seconds(g.StopTimeout), MemoryLimit: g.MemoryLimit, MemoryHigh: g.MemoryHigh, LogFile: logFile(c, name)})
 		}
 	}
 	named := map[string]bool{}
@@ -252,8 +279,10 @@ func handlers(c *config.Config, webs []Planned) (out []Planned, notices []string
 		if named[h.ID] || placeOf(c, h.ID) != "" {
 			continue
 		}
-		out = append(out, Planned{ServerName: h.ID, Kind: Handler, Group: "job_conf", HandleJobs: true, Tags: c.Jobs.TagsOf(h.ID, nil), Plugins: h.Plugins,
-			Environment: h.Environment, Umask: umask(c.Gravity.Umask), StopTimeout: 65 * time.Second, LogFile: logFile(c, h.ID)})
+		out = append(out, Planned{ServerName: h.ID, Kind: Handler, Group: "job_conf", Service: h.ID, HandleJobs: true, Tags: c.Jobs.TagsOf(h.ID, nil),
+			Plugins: h.Plugins, Environment: h.Environment, Umask: umask(c.Gravity.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: defaultReadyTimeout,
+			RestartTimeout: defaultReadyTimeout, StopTimeout: defaultStopTimeout, MemoryLimit: c.Gravity.MemoryLimit, MemoryHigh: c.Gravity.MemoryHigh,
+			LogFile: logFile(c, h.ID)})
 	}
 	return out, notices, nil
 }
@@ -263,7 +292,13 @@ func schedulesOnly(p Planned) bool {
 	return p.Kind == Handler && len(p.Tags) == 0 && len(p.Pools) > 0
 }
 
-const farmGroup = "farm "
+const (
+	farmGroup   = "farm "
+	serverGroup = "server:"
+)
+
+// isServerSection tells whether a web worker is a [server:NAME] of galaxy.ini.
+func isServerSection(p Planned) bool { return strings.HasPrefix(p.Group, serverGroup) }
 
 func isFarm(p Planned) bool { return strings.HasPrefix(p.Group, farmGroup) }
 
@@ -295,8 +330,10 @@ func mules(c *config.Config) (out []Planned, notices []string, err error) {
 		name := names[mule]
 		// In a farm the mule serves what the farm does; a declaration in job_conf adds its tags.
 		tags := c.Jobs.TagsOf(name, pools[mule])
-		out = append(out, Planned{ServerName: name, Kind: Handler, Group: group[mule], HandleJobs: true, Pools: pools[mule], Tags: tags,
-			Plugins: pluginsOf(c, name), Umask: -1, StopTimeout: seconds(u.MuleMercy), LogFile: logFile(c, name)})
+		p := uwsgiProcess(c, name)
+		p.Kind, p.Group, p.Service, p.HandleJobs, p.StopTimeout = Handler, group[mule], strings.TrimPrefix(group[mule], farmGroup), true, seconds(u.MuleMercy)
+		p.Pools, p.Tags, p.Plugins = pools[mule], tags, pluginsOf(c, name)
+		out = append(out, p)
 	}
 	for mule := 1; mule <= len(u.Mules); mule++ {
 		if names[mule] == "" {
@@ -510,6 +547,22 @@ func elseAttach(h *Handling) string {
 }
 
 func logFile(c *config.Config, name string) string { return filepath.Join(c.LogDir, name+".log") }
+
+// gunicornService is what gravity's commands call the web workers.
+const gunicornService = "gunicorn"
+
+// defaultStartTimeout is that of a handler in gravity.
+const defaultStartTimeout = 20 * time.Second
+
+// readyTimeout is how long a process may take until it serves: what was configured, but never less than the default,
+// since gravity's own start_timeout is the time after which a process that still runs counts as started.
+func readyTimeout(configured ...int) time.Duration {
+	longest := defaultReadyTimeout
+	for _, n := range configured {
+		longest = max(longest, seconds(n))
+	}
+	return longest
+}
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
