@@ -1,4 +1,4 @@
-// Package testenv starts real things for tests and stops them: PostgreSQL, MariaDB, a Slurm cluster, Chromium, a Python with
+// Package testenv starts real things for tests and stops them: PostgreSQL, MariaDB, a Slurm cluster, nginx, Apache, Chromium, a Python with
 // BioBlend, and Orrery itself with its web workers and job handlers.
 //
 // A test asks for what it needs, for example Postgres(t), and gets it ready to use; t.Cleanup gives it back. What a test
