@@ -16,12 +16,12 @@ const defaultPort = "8000"
 type Address struct {
 	// Network is "tcp", "unix" or "fd".
 	Network string
-	// Name is HOST:PORT, the socket's path or the descriptor's number.
+	// Name is HOST:PORT, the socket's path (or @NAME in the abstract namespace) or the descriptor's number.
 	Name string
 }
 
-// Parse reads a bind string as gravity and gunicorn write it: HOST:PORT, HOST, :PORT, [IPV6]:PORT, tcp://HOST:PORT,
-// unix:PATH, a path that begins with “/” or “.”, or fd://N.
+// Parse reads a bind string as gravity, gunicorn and uWSGI write it: HOST:PORT, HOST, :PORT, [IPV6]:PORT, tcp://HOST:PORT,
+// unix:PATH, a path that begins with “/” or “.”, @NAME for a name in the abstract namespace, which has no file, or fd://N.
 func Parse(bind string) (Address, error) {
 	s := strings.TrimSpace(bind)
 	switch {
@@ -37,6 +37,11 @@ func Parse(bind string) (Address, error) {
 		return unixAddress(bind, path)
 	case strings.HasPrefix(s, "/") || strings.HasPrefix(s, "."):
 		return unixAddress(bind, s)
+	case strings.HasPrefix(s, "@"):
+		if len(s) == 1 || len(s) > 107 {
+			return Address{}, fmt.Errorf("%s: a name in the abstract namespace has from 1 to 106 bytes, as in @galaxy", bind)
+		}
+		return Address{Network: "unix", Name: s}, nil
 	case strings.HasPrefix(s, "fd://"):
 		n, err := strconv.Atoi(strings.TrimPrefix(s, "fd://"))
 		if err != nil || n < 3 {
@@ -82,6 +87,9 @@ func unixAddress(bind, path string) (Address, error) {
 		return Address{}, fmt.Errorf("%s: a UNIX socket needs a path, as in unix:/run/galaxy.sock", bind)
 	}
 	path = filepath.Clean(path)
+	if strings.HasPrefix(path, "@") {
+		path = "./" + path // a file, not an abstract name
+	}
 	// The kernel's limit is 108 bytes with the final NUL.
 	if len(path) > 107 {
 		return Address{}, fmt.Errorf("%s: the path of a UNIX socket has at most 107 bytes", bind)
@@ -89,10 +97,16 @@ func unixAddress(bind, path string) (Address, error) {
 	return Address{Network: "unix", Name: path}, nil
 }
 
+// abstract tells whether this is a name of the abstract namespace, which is not in the file system.
+func (a Address) abstract() bool { return a.Network == "unix" && strings.HasPrefix(a.Name, "@") }
+
 // String returns the address as a bind string.
 func (a Address) String() string {
 	switch a.Network {
 	case "unix":
+		if a.abstract() {
+			return a.Name
+		}
 		return "unix:" + a.Name
 	case "fd":
 		return "fd://" + a.Name

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -16,29 +17,38 @@ const firstFD = 3
 // program takes for systemd's.
 const (
 	envOwn     = "ORRERY_LISTEN_FDS"
+	envSpecs   = "ORRERY_LISTEN_SPECS"
 	envCount   = "LISTEN_FDS"
 	envPID     = "LISTEN_PID"
 	envNames   = "LISTEN_FDNAMES"
 	maxSockets = 1000
 )
 
-// Environment returns the variables that tell a child process about sockets which are its descriptors from 3 on.
+// Environment returns the variables that tell a child process about sockets which are its descriptors from 3 on, and what
+// is spoken on each.
 func Environment(sockets []*Socket) []string {
-	return []string{envOwn + "=" + strconv.Itoa(len(sockets))}
+	env := []string{envOwn + "=" + strconv.Itoa(len(sockets))}
+	if specs, err := encodeSpecs(sockets); err == nil && len(sockets) > 0 {
+		env = append(env, envSpecs+"="+string(specs))
+	}
+	return env
 }
 
-// Inherit takes over the sockets that systemd or the supervisor handed to this process; none is no error. The variables
-// are removed and the descriptors marked, so that programs started from here, jobs above all, do not get them. It is
-// called once, early.
+// Inherit takes over the sockets that systemd or the supervisor handed to this process; none is no error. From the
+// supervisor they come with their specs; systemd's are for HTTP until [Match] finds them in the configuration, or for what
+// their name says (FileDescriptorName=uwsgi). The variables are removed and the descriptors marked, so that programs started
+// from here, jobs above all, do not get them. It is called once, early.
 func Inherit() ([]*Socket, error) {
-	own, systemd, pid := os.Getenv(envOwn), os.Getenv(envCount), os.Getenv(envPID)
-	for _, name := range []string{envOwn, envCount, envPID, envNames} {
+	own, specs := os.Getenv(envOwn), os.Getenv(envSpecs)
+	systemd, pid, names := os.Getenv(envCount), os.Getenv(envPID), os.Getenv(envNames)
+	for _, name := range []string{envOwn, envSpecs, envCount, envPID, envNames} {
 		if err := os.Unsetenv(name); err != nil {
 			return nil, err
 		}
 	}
 	count := own
 	if own == "" {
+		specs = ""
 		if systemd == "" || pid != strconv.Itoa(os.Getpid()) {
 			return nil, nil // none, or meant for another process
 		}
@@ -46,7 +56,7 @@ func Inherit() ([]*Socket, error) {
 	}
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n > maxSockets {
-		return nil, fmt.Errorf("the environment says that %q sockets were handed over, which is no number", count)
+		return nil, fmt.Errorf("the environment says that %q sockets were handed over, which is no number up to %d", count, maxSockets)
 	}
 	var out []*Socket
 	for fd := firstFD; fd < firstFD+n; fd++ {
@@ -57,7 +67,37 @@ func Inherit() ([]*Socket, error) {
 		}
 		out = append(out, s)
 	}
+	if specs != "" {
+		read, err := decodeSpecs([]byte(specs), n)
+		if err != nil {
+			CloseAll(out)
+			return nil, err
+		}
+		for i, s := range out {
+			s.describe(read[i])
+		}
+		return out, nil
+	}
+	if own == "" && names != "" {
+		for i, name := range strings.Split(names, ":") {
+			if i < len(out) {
+				out[i].Name = name
+				if p := Protocol(name); p == UWSGI || p == Redirect || p == Stats || p == Admin {
+					out[i].Spec.Protocol = p
+				}
+			}
+		}
+	}
 	return out, nil
+}
+
+// describe says what a socket is that was taken over. The path of a UNIX socket is as the spec has it, since the kernel
+// tells only what was bound, which may be relative to another directory.
+func (s *Socket) describe(spec Spec) {
+	s.Spec = spec
+	if a, err := Parse(spec.Bind); err == nil && a.Network == "unix" && s.Address.Network == "unix" {
+		s.Address = a
+	}
 }
 
 // take makes a Socket of a descriptor that this process was given.
@@ -71,6 +111,7 @@ func take(fd int) (*Socket, error) {
 	}
 	syscall.CloseOnExec(fd)
 	s := &Socket{fd: fd, Address: Address{Network: "fd", Name: strconv.Itoa(fd)}}
+	defer func() { s.Spec = Spec{Bind: s.Address.String(), Protocol: HTTP} }()
 	name, err := syscall.Getsockname(fd)
 	if err != nil {
 		return nil, fmt.Errorf("descriptor %d: %w", fd, err)

@@ -10,49 +10,109 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // Socket is a listening socket that this process holds and does not accept on.
 type Socket struct {
 	// Address is where the socket listens; with port 0 the port that the system chose.
 	Address Address
+	// Spec says what is spoken on it.
+	Spec Spec
+	// Name is the name that systemd gave it (FileDescriptorName=), "" otherwise.
+	Name string
 
 	mu sync.Mutex
 	fd int // -1 once closed
 }
 
-// Open listens on a bind string. A UNIX socket that nobody listens on any more is replaced, one in use is an error; its
-// mode is 0777 as under gunicorn, since a proxy of another user connects to it: the directory's mode is what protects it.
+// Open listens on a bind string, for HTTP. See [OpenSpec].
 func Open(bind string) (*Socket, error) {
-	a, err := Parse(bind)
+	return OpenSpec(Spec{Bind: bind, Protocol: HTTP})
+}
+
+// OpenSpec listens where a spec says. A UNIX socket that nobody listens on any more is replaced, one in use is an error.
+// Without Mode or Umask a UNIX socket's mode is 0777 as under gunicorn, since a proxy of another user connects to it: the
+// directory's mode is what protects it then.
+func OpenSpec(spec Spec) (*Socket, error) {
+	if spec.Protocol == "" {
+		spec.Protocol = HTTP
+	}
+	a, err := Parse(spec.Bind)
 	if err != nil {
 		return nil, err
 	}
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	if spec.Protocol == HTTPS {
+		// What cannot be served is said now, by who may be root, and not at the first handshake.
+		if _, err := loadPair(spec); err != nil {
+			return nil, fmt.Errorf("cannot listen on %s: %w", a, err)
+		}
+	}
+	var s *Socket
 	switch a.Network {
 	case "fd":
 		fd, err := strconv.Atoi(a.Name)
 		if err != nil {
 			return nil, err
 		}
-		return take(fd)
-	case "unix":
-		return openUnix(a)
-	default:
-		l, err := net.Listen("tcp", a.Name)
+		s, err = take(fd)
 		if err != nil {
-			return nil, explain(a, err)
+			return nil, err
 		}
-		return fromListener(l, Address{Network: "tcp", Name: l.Addr().String()})
+	case "unix":
+		s, err = openUnix(a, spec)
+	default:
+		s, err = openTCP(a, spec)
 	}
+	if err != nil {
+		return nil, err
+	}
+	s.Spec = spec
+	return s, nil
 }
 
-// OpenAll opens several bind strings; when one fails, none stays open.
+// openTCP binds an address. The port may be bound again at once after its last holder ended (SO_REUSEADDR), and the
+// connections that come in have TCP keep-alive: both are what the net package does.
+func openTCP(a Address, spec Spec) (*Socket, error) {
+	l, err := net.Listen("tcp", a.Name)
+	if err != nil {
+		return nil, explain(a, err)
+	}
+	s, err := fromListener(l, Address{Network: "tcp", Name: l.Addr().String()})
+	if err != nil {
+		return nil, err
+	}
+	if spec.Backlog > 0 {
+		// Listening a second time changes the length of the queue and nothing else.
+		if err := syscall.Listen(s.fd, spec.Backlog); err != nil {
+			s.Close()
+			return nil, explain(a, err)
+		}
+	}
+	return s, nil
+}
+
+// OpenAll opens several bind strings for HTTP; when one fails, none stays open.
 func OpenAll(binds []string) ([]*Socket, error) {
+	specs := make([]Spec, len(binds))
+	for i, bind := range binds {
+		specs[i] = Spec{Bind: bind, Protocol: HTTP}
+	}
+	return OpenSpecs(specs)
+}
+
+// OpenSpecs opens several specs; when one fails, none stays open. An error begins with where the configuration asks for
+// the one that failed.
+func OpenSpecs(specs []Spec) ([]*Socket, error) {
 	var out []*Socket
-	for _, bind := range binds {
-		s, err := Open(bind)
+	for _, spec := range specs {
+		s, err := OpenSpec(spec)
 		if err != nil {
+			if spec.At != "" {
+				err = fmt.Errorf("%s: %w", spec.At, err)
+			}
 			CloseAll(out)
 			return nil, err
 		}
@@ -77,51 +137,10 @@ func explain(a Address, err error) error {
 		return fmt.Errorf("cannot listen on %s: ports below 1024 need root or the capability CAP_NET_BIND_SERVICE", a)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("cannot listen on %s: this host does not have that address", a)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && a.Network == "unix":
 		return fmt.Errorf("cannot listen on %s: the directory %s does not exist", a, filepath.Dir(a.Name))
 	}
 	return fmt.Errorf("cannot listen on %s: %w", a, err)
-}
-
-// openUnix binds a UNIX socket, one process at a time: between finding a dead socket, removing it and binding anew,
-// another process must not do the same.
-func openUnix(a Address) (*Socket, error) {
-	lock, err := os.OpenFile(a.Name+".lock", os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, explain(a, err)
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, explain(a, err)
-	}
-	switch info, err := os.Lstat(a.Name); {
-	case err == nil && info.Mode()&fs.ModeSocket == 0:
-		return nil, fmt.Errorf("cannot listen on %s: there is a file at that path which is no socket; remove it or choose another path", a)
-	case err == nil:
-		c, err := net.DialTimeout("unix", a.Name, time.Second)
-		if err == nil {
-			c.Close()
-			return nil, explain(a, syscall.EADDRINUSE)
-		}
-		if !errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, explain(a, err)
-		}
-		if err := os.Remove(a.Name); err != nil {
-			return nil, explain(a, err)
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, explain(a, err)
-	}
-	l, err := net.Listen("unix", a.Name)
-	if err != nil {
-		return nil, explain(a, err)
-	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	if err := os.Chmod(a.Name, 0o777); err != nil {
-		l.Close()
-		return nil, explain(a, err)
-	}
-	return fromListener(l, a)
 }
 
 // fromListener keeps a listener's descriptor and lets go of the listener, which the runtime would poll.
@@ -197,11 +216,9 @@ func (s *Socket) Close() error {
 // Remove closes the socket and removes the path of a UNIX socket: for the last process that holds it.
 func (s *Socket) Remove() error {
 	err := s.Close()
-	if s.Address.Network == "unix" {
-		for _, path := range []string{s.Address.Name, s.Address.Name + ".lock"} {
-			if e := os.Remove(path); e != nil && !errors.Is(e, fs.ErrNotExist) {
-				err = errors.Join(err, e)
-			}
+	if s.Address.Network == "unix" && !s.Address.abstract() {
+		if e := os.Remove(s.Address.Name); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
 		}
 	}
 	return err
