@@ -17,6 +17,7 @@ const (
 	Redirect Protocol = "redirect" // HTTP that answers each request with its https:// address
 	Stats    Protocol = "stats"    // uWSGI's stats server: one JSON document per connection
 	Admin    Protocol = "admin"    // HTTP for the administrator: metrics, health
+	Zerg     Protocol = "zerg"     // sockets for who attaches, see [ServeZerg]
 )
 
 // Spec says where to listen and what is spoken there.
@@ -43,7 +44,7 @@ type Spec struct {
 // check tells whether the words of a spec, apart from its address, make sense.
 func (s Spec) check() error {
 	switch s.Protocol {
-	case HTTP, UWSGI, Redirect, Stats, Admin:
+	case HTTP, UWSGI, Redirect, Stats, Admin, Zerg:
 	case HTTPS:
 		if s.CertFile == "" {
 			return fmt.Errorf("cannot listen on %s: HTTPS needs a certificate", s.Bind)
