@@ -33,13 +33,16 @@ func (p *process) handle(ctx context.Context, kind string) error {
 		slots += r.Workers
 	}
 	member, err := pool.Join(ctx, p.db, pool.Options{
-		ServerName: p.flags.serverName, Kind: kind, Tags: p.flags.tags, Version: Version, Log: p.log.Logger, Wake: p.bus, Slots: slots,
+		ServerName: p.flags.serverName, Kind: kind, Tags: p.flags.tags, Version: Version, Log: p.log.Logger, Wake: p.bus, Slots: slots, Observe: p.seen,
 		Methods: p.plan.Handling.MethodNames(), MaxGrab: p.cfg.Jobs.Handling.MaxGrab, ReadyWindow: p.cfg.Jobs.Handling.ReadyWindowSize, Lease: p.cfg.HandlerLease,
 	})
 	if err != nil {
 		return err
 	}
 	h, err := p.handler(ctx, member, runners)
+	if err == nil {
+		p.seen.Handles(slots, h.InHand)
+	}
 	if err == nil && kind == "handler" {
 		err = p.child.Ready()
 	}
@@ -170,7 +173,7 @@ func (p *process) handler(ctx context.Context, member *pool.Member, runners map[
 		HasRunner: func(serverName, runnerID string) bool { return hasRunner(jobs, serverName, runnerID) },
 		Detailed: slices.ContainsFunc(jobs.Destinations, func(d config.Destination) bool { return d.Runner == "dynamic" }) ||
 			slices.ContainsFunc(jobs.Tools, func(t config.ToolMapping) bool { return len(t.Params) > 0 }),
-		MetricsOf: metrics, JobsDir: p.cfg.JobWorkingDirectory, Cleanup: p.cfg.CleanupJob, Locked: p.locked.Locked,
+		MetricsOf: metrics, JobsDir: p.cfg.JobWorkingDirectory, Cleanup: p.cfg.CleanupJob, Locked: p.locked.Locked, Observe: p.seen,
 		Internal: map[string]jobhandler.InternalTool{upload.ToolID: p.uploads}, Log: p.log.Logger,
 		Evaluate: tool.EvalInput{
 			Dir:       tool.EvalDirs{Root: p.cfg.Root, Data: p.cfg.ToolDataPath, NewFile: p.cfg.NewFilePath},

@@ -35,6 +35,7 @@ type process struct {
 	flags     *processFlags
 	cfg       *config.Config
 	log       *telemetry.Log
+	seen      *seen
 	child     *supervisor.Child
 	plan      *supervisor.Plan
 	own       supervisor.Planned // this process in the plan, if it is one of it
@@ -79,23 +80,27 @@ func open(ctx context.Context, f *processFlags) (p *process, err error) {
 	if err != nil {
 		return p, err
 	}
-	options := telemetry.Options{Process: f.serverName, Level: logLevel(p.cfg)}
+	options := telemetry.Options{Process: f.serverName, Level: logLevel(p.cfg), Format: telemetry.Format(p.cfg.LogFormat)}
 	if !f.foreground {
-		options.File = filepath.Join(p.cfg.LogDir, f.serverName+".log")
+		options.File, options.Streams = filepath.Join(p.cfg.LogDir, f.serverName+".log"), true
 	}
 	if p.log, err = telemetry.Open(options); err != nil {
 		return p, err
 	}
 	p.closers = append(p.closers, p.log.Close)
-	profiles, err := telemetry.ServeProfiles(os.Getenv(telemetry.ProfileVariable), f.serverName)
+	silent, err := tell(p)
 	if err != nil {
 		return p, err
 	}
-	p.closers = append(p.closers, profiles)
+	p.closers = append(p.closers, silent)
 	if p.ids, err = galaxy.NewIDCodec(p.cfg.IDSecret); err != nil {
 		return p, err
 	}
-	return p, p.openStores(ctx)
+	if err := p.openStores(ctx); err != nil {
+		return p, err
+	}
+	p.seen.opened(p)
+	return p, nil
 }
 
 func (p *process) openStores(ctx context.Context) (err error) {

@@ -386,6 +386,7 @@ func (h *Handler) submit(ctx context.Context, a *active, p *prepared, r runner.R
 		if err == nil {
 			return external, wait.over(ctx)
 		}
+		h.observeFailure(p)
 		if !errors.Is(err, runner.ErrUnavailable) {
 			return "", err
 		}
@@ -482,6 +483,9 @@ func (h *Handler) follow(ctx context.Context, a *active, p *prepared, r runner.R
 		case w := <-ended:
 			if w.panicked != nil {
 				panic(w.panicked)
+			}
+			if w.err != nil && ctx.Err() == nil {
+				h.observeFailure(p)
 			}
 			if w.err != nil && !errors.Is(w.err, runner.ErrUnavailable) {
 				return w.ending, unwritten, w.err

@@ -74,7 +74,9 @@ type Handler struct {
 	Blink time.Duration
 	// Locked tells whether new jobs must wait (the administrator's job lock).
 	Locked func() bool
-	Log    *slog.Logger
+	// Observe is told what becomes of jobs; it may be nil.
+	Observe Observer
+	Log     *slog.Logger
 
 	// Retry is the first wait before something that failed for a reason of its own
 	// is tried again; it doubles up to 30 s. 1 s if zero.
@@ -318,7 +320,7 @@ func (h *Handler) releaseStale(ctx context.Context) {
 // alone.
 func (h *Handler) start(ctx context.Context, c store.Claim, adopted bool) {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &active{claim: c, cancel: cancel, gaveUp: make(chan struct{}), unplaced: true}
+	a := &active{claim: c, cancel: cancel, gaveUp: make(chan struct{}), begun: time.Now(), unplaced: true}
 	h.mu.Lock()
 	if before, mine := h.active[c.JobID]; mine {
 		// It was given back, and claimed again before the goroutine that gave it back

@@ -372,6 +372,7 @@ func (h *Handler) finish(ctx context.Context, p *prepared, f store.Finished) err
 	if h.Limits != nil {
 		h.Limits.Ended()
 	}
+	h.observeEnd(p, f.State)
 	reached(AfterFinish, p.claim.JobID)
 	if h.cleans(f.State) {
 		if err := p.dir.Remove(); err != nil {

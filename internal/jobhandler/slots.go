@@ -2,6 +2,7 @@ package jobhandler
 
 import (
 	"context"
+	"time"
 
 	"orrery/internal/runner"
 	"orrery/internal/store"
@@ -27,6 +28,7 @@ type active struct {
 	cancel context.CancelFunc
 	// gaveUp is closed once a person has ended the job.
 	gaveUp chan struct{}
+	begun  time.Time // when this handler got it
 
 	// What follows is guarded by the handler's mutex.
 

@@ -44,6 +44,8 @@ type Options struct {
 	// renewal of its lease.
 	Wake *wake.Bus
 	Log  *slog.Logger
+	// Observe is told what the member does; it may be nil.
+	Observe Observer
 }
 
 // Member is this process's membership: one instance with a lease that it renews
@@ -87,6 +89,9 @@ func Join(ctx context.Context, db *store.DB, opts Options) (*Member, error) {
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Observe == nil {
+		opts.Observe = unobserved{}
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -199,6 +204,7 @@ func (m *Member) lose(id store.UUID, why error) {
 	}
 	m.isLost = true
 	m.deadline.Stop()
+	m.opts.Observe.LeaseLost()
 	m.opts.Log.Error("this process lost its lease and gives up its jobs; others take them over", "error", why)
 	close(m.lost)
 }
@@ -229,10 +235,12 @@ func (m *Member) renew(ctx context.Context, id store.UUID) {
 			return
 		case err != nil:
 			m.broken()
+			m.opts.Observe.Renewed(err)
 			m.opts.Log.Warn("renewing the lease failed; trying again", "error", err)
 			continue
 		}
 		m.extend(id, sent)
+		m.opts.Observe.Renewed(nil)
 		if !alone {
 			continue // the process that looks for all tells
 		}
@@ -432,10 +440,12 @@ func (m *Member) Claim(ctx context.Context, n int) (claims []store.Claim, err er
 		most = min(n, m.opts.MaxGrab)
 	}
 	for most > len(claims) {
+		began := time.Now()
 		got, err := store.ClaimJobs(ctx, m.db, m.claimant(), most-len(claims))
 		if err != nil {
 			return claims, err
 		}
+		m.opts.Observe.Claimed(len(got.Jobs), time.Since(began))
 		m.mu.Lock()
 		m.after, m.more = got.After, got.More
 		m.mu.Unlock()
@@ -517,6 +527,9 @@ func (m *Member) TakeOver(ctx context.Context, free int) (claims []store.Claim, 
 		}
 		return store.RetireInstances(ctx, tx, dead)
 	})
+	if err == nil && len(claims) > 0 {
+		m.opts.Observe.TookOver(len(claims))
+	}
 	if err == nil && len(claims) == free {
 		m.setFull(true)
 	}

@@ -29,7 +29,7 @@ func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool {
 }
 
 // Handle writes one record.
-func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
+func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 	line := make([]byte, 0, 256)
 	if !r.Time.IsZero() {
 		line = r.Time.AppendFormat(line, "2006-01-02 15:04:05.000 ")
@@ -42,6 +42,9 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	}
 	line = append(line, oneLine(r.Message)...)
 	line = append(line, h.before...)
+	for _, a := range carriedBy(ctx, r) {
+		line = appendAttr(line, "", a)
+	}
 	r.Attrs(func(a slog.Attr) bool {
 		line = appendAttr(line, h.group, a)
 		return true

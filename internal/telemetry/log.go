@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,6 +52,7 @@ type Options struct {
 	// Streams points standard output and standard error at File as well, so that a crash's last words are there.
 	Streams bool
 	Level   slog.Leveler // nil is Info
+	Format  Format       // "" is Text
 }
 
 // Log is an open log. Its methods may be called by several goroutines.
@@ -59,6 +62,7 @@ type Log struct {
 	options Options
 	mu      sync.Mutex
 	file    *os.File
+	access  []*AccessLog // written in bulk; reopened and closed with the log
 }
 
 // Open opens a process's log.
@@ -71,18 +75,59 @@ func Open(options Options) (*Log, error) {
 		if err := os.MkdirAll(filepath.Dir(options.File), 0o755); err != nil {
 			return nil, fmt.Errorf("making the directory of the log: %w", err)
 		}
-		if err := l.Reopen(); err != nil {
+		if err := l.reopen(); err != nil {
 			return nil, err
 		}
 	} else if options.Mirror == nil {
 		l.options.Mirror = os.Stderr
 	}
-	l.Logger = slog.New(&lineHandler{log: l, process: options.Process})
+	if options.Format == JSON {
+		l.Logger = slog.New(&jsonHandler{log: l, process: options.Process})
+	} else {
+		l.Logger = slog.New(&lineHandler{log: l, process: options.Process})
+	}
 	return l, nil
 }
 
-// Reopen opens the log file anew, after it was moved away by logrotate. On an error the old one stays in use.
+// ReopenOn opens the log and its access logs anew at each signal, SIGUSR1 as a rule, until stop is called.
+func (l *Log) ReopenOn(sig ...os.Signal) (stop func()) {
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, sig...)
+	go func() {
+		for {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			if err := l.Reopen(); err != nil {
+				l.Error("the log could not be opened anew; the old file stays in use", "error", err)
+			}
+		}
+	}()
+	return sync.OnceFunc(func() {
+		signal.Stop(signals)
+		close(done)
+	})
+}
+
+// Reopen opens the log file and the access logs anew, after they were moved away by logrotate. On an error the old one
+// stays in use.
 func (l *Log) Reopen() error {
+	var err error
+	for _, a := range l.accessLogs() {
+		err = errors.Join(err, a.reopen())
+	}
+	return errors.Join(err, l.reopen())
+}
+
+func (l *Log) accessLogs() []*AccessLog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.access)
+}
+
+func (l *Log) reopen() error {
 	if l.options.File == "" {
 		return nil
 	}
@@ -107,14 +152,18 @@ func (l *Log) Reopen() error {
 	return nil
 }
 
-// Close closes the log file. Later lines go to Mirror only.
+// Close writes what is still to be written and closes the log file. Later lines go to Mirror only.
 func (l *Log) Close() error {
+	var err error
+	for _, a := range l.accessLogs() {
+		err = errors.Join(err, a.close())
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {
-		return nil
+		return err
 	}
-	err := l.file.Close()
+	err = errors.Join(err, l.file.Close())
 	l.file = nil
 	return err
 }

@@ -2,12 +2,9 @@ package telemetry
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -168,32 +165,4 @@ func FuzzParseStat(f *testing.F) {
 			t.Fatal("another process")
 		}
 	})
-}
-
-func TestProfilesAreOnASocketOnly(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "profiles")
-	stop, err := ServeProfiles(dir, "web_0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return net.Dial("unix", filepath.Join(dir, "web_0.sock"))
-	}}}
-	answer, err := client.Get("http://process/debug/pprof/heap")
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Errorf("status %s", answer.Status)
-	}
-	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the folder is %v, %v", info.Mode(), err)
-	}
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-	if stop, err = ServeProfiles("", "web_0"); err != nil || stop() != nil {
-		t.Errorf("without a folder: %v", err)
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -46,7 +47,13 @@ type Bus struct {
 	done        chan struct{}
 	closing     chan struct{}
 	work        sync.WaitGroup
+
+	sent, received atomic.Uint64 // datagrams
 }
+
+// Counts tells how many wake-ups this process sent to others of its host, one by
+// one, and how many it got.
+func (b *Bus) Counts() (sent, received uint64) { return b.sent.Load(), b.received.Load() }
 
 // message is what the datagrams carry.
 type message struct {
@@ -406,6 +413,9 @@ func (b *Bus) sendTo(name string, m message) bool {
 		b.log.Debug("a process that listened for wake-ups is gone", "socket", path)
 		b.removeSocket(name)
 	}
+	if err == nil {
+		b.sent.Add(1)
+	}
 	return err == nil
 }
 
@@ -434,6 +444,7 @@ func (b *Bus) receive() {
 			b.log.Warn("a datagram that is no wake-up came in", "error", err)
 			continue
 		}
+		b.received.Add(1)
 		b.handle(m)
 	}
 }
