@@ -17,7 +17,7 @@ import (
 // What a client may ask of this server's patience and memory.
 const (
 	headerTimeout = 20 * time.Second // for all of a request's header
-	idleTimeout   = 2 * time.Minute  // between two requests of one connection
+	keepAlive     = 2 * time.Minute  // between two requests of one connection
 	headerBytes   = 64 << 10         // more is answered with 431
 )
 
@@ -26,6 +26,8 @@ type ServeOptions struct {
 	// Timeout is how long a request's body may bring nothing, and an answer find nobody who reads it; 0 is for ever.
 	// It is gunicorn's timeout, applied to silence: what moves may take as long as it takes.
 	Timeout time.Duration
+	// KeepAlive is how long a connection may be idle between two requests; 0 is two minutes.
+	KeepAlive time.Duration
 	// MaxConns bounds the connections held at a time; 0 is what the limit of open files allows. Beyond it, the ones that
 	// are idle for the longest give way.
 	MaxConns int
@@ -57,6 +59,9 @@ const StandardLinger = 5 * time.Second
 func Serve(ctx context.Context, sockets []*listen.Socket, site http.Handler, o ServeOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if o.KeepAlive <= 0 {
+		o.KeepAlive = keepAlive
+	}
 	s := &server{options: o, site: site, connections: newConnections(o.MaxConns, o.Timeout)}
 	var failures failures
 	var accepting sync.WaitGroup
@@ -115,13 +120,33 @@ type server struct {
 
 // protocol gives what speaks the protocol of a socket.
 func (s *server) protocol(socket *listen.Socket) (func(net.Listener) error, error) {
-	return s.http(http.HandlerFunc(s.answer)).Serve, nil
+	switch spec := socket.Spec; spec.Protocol {
+	case listen.HTTP, "":
+		return s.http(s.site).Serve, nil
+	case listen.Redirect:
+		return s.http(listen.RedirectHandler(spec)).Serve, nil
+	case listen.HTTPS:
+		config, err := listen.TLSConfig(spec, func(err error) {
+			if s.options.Log != nil {
+				s.options.Log.Error("the changed certificate is not taken", "error", err)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		server := s.http(s.site)
+		server.TLSConfig = config
+		return func(l net.Listener) error { return server.ServeTLS(l, "", "") }, nil
+	default:
+		return nil, fmt.Errorf("%s: a web worker does not speak %s", socket.Address, spec.Protocol)
+	}
 }
 
 // http makes a server for HTTP. HTTP/2 is left to proxies, as with gunicorn.
 func (s *server) http(h http.Handler) *http.Server {
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, h) }),
+		ReadHeaderTimeout: headerTimeout, IdleTimeout: s.options.KeepAlive, MaxHeaderBytes: headerBytes,
 		ConnState: s.connections.state, Protocols: new(http.Protocols),
 	}
 	server.Protocols.SetHTTP1(true)
@@ -132,8 +157,8 @@ func (s *server) http(h http.Handler) *http.Server {
 	return server
 }
 
-// answer answers one request over HTTP.
-func (s *server) answer(w http.ResponseWriter, r *http.Request) {
+// answer has a handler answer one request over HTTP.
+func (s *server) answer(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	control := http.NewResponseController(w)
 	if s.options.Timeout > 0 && r.ContentLength != 0 {
 		r.Body = &movingBody{ReadCloser: r.Body, control: control, timeout: s.options.Timeout}
@@ -141,7 +166,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		defer func() { _ = control.SetReadDeadline(time.Now().Add(s.options.Timeout)) }()
 	}
 	a := answer{ResponseWriter: w, server: s}
-	s.site.ServeHTTP(&a, r)
+	h.ServeHTTP(&a, r)
 	a.head()
 }
 

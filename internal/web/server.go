@@ -32,7 +32,11 @@ type Site struct {
 	Version json.RawMessage
 	// Uploads serves /api/upload/resumable_upload.
 	Uploads http.Handler
-	Log     *slog.Logger
+	// StaticMaps are files of the administrator's, as SortStaticMaps has them.
+	StaticMaps []StaticMap
+	// Health answers /healthz and /readyz, with and without the prefix; nil leaves them to the site.
+	Health *Health
+	Log    *slog.Logger
 }
 
 // uploadPath is where the client sends files in resumable chunks.
@@ -40,13 +44,12 @@ const uploadPath = "/api/upload/resumable_upload"
 
 // ServeHTTP answers any request.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.Prefix != "" {
-		path, ok := strings.CutPrefix(r.URL.Path, s.Prefix)
-		if !ok || path != "" && path[0] != '/' {
-			http.Redirect(w, r, s.Prefix+"/", http.StatusFound)
-			return
-		}
-		r.URL.Path, r.URL.RawPath = path, strings.TrimPrefix(r.URL.RawPath, s.Prefix)
+	if s.file(w, r) || s.Health.serve(w, r, r.URL.Path) {
+		return
+	}
+	if s.Prefix != "" && !s.strip(r) {
+		http.Redirect(w, r, s.Prefix+"/", http.StatusFound)
+		return
 	}
 	if r.URL.Path == "" {
 		r.URL.Path = "/"
@@ -63,6 +66,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	defer s.recover(w, r)
 	switch {
+	case s.Prefix != "" && s.Health.serve(w, r, r.URL.Path):
 	case strings.HasPrefix(r.URL.Path, "/static/") || r.URL.Path == "/favicon.ico" || r.URL.Path == "/robots.txt":
 		s.Client.ServeStatic(w, r)
 	case strings.HasPrefix(r.URL.Path, uploadPath) && s.Uploads != nil:
@@ -79,6 +83,17 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.Router.ServeHTTP(w, r)
 	}
+}
+
+// strip takes the prefix off a request's path. It is false when the path has
+// another one; a proxy that took the prefix off itself may say so.
+func (s *Site) strip(r *http.Request) bool {
+	path, ok := strings.CutPrefix(r.URL.Path, s.Prefix)
+	if ok && (path == "" || path[0] == '/') {
+		r.URL.Path, r.URL.RawPath = path, strings.TrimPrefix(r.URL.RawPath, s.Prefix)
+		return true
+	}
+	return r.Header.Get("X-Forwarded-Prefix") == s.Prefix
 }
 
 // jsonType is shared by all answers, so that the hottest route allocates none.

@@ -177,18 +177,7 @@ func apiKey(r *http.Request) string {
 
 // visitor says where a request came from.
 func visitor(r *http.Request) user.Visitor {
-	addr := peer(r)
-	if fromProxy(r) {
-		if forwarded := r.Header.Values("X-Forwarded-For"); len(forwarded) > 0 {
-			hops := strings.Split(forwarded[len(forwarded)-1], ",")
-			// The last hop is what our own proxy saw; what stands before it anyone
-			// can write.
-			if ip := net.ParseIP(strings.TrimSpace(hops[len(hops)-1])); ip != nil {
-				addr = ip.String()
-			}
-		}
-	}
-	return user.Visitor{RemoteAddr: addr, Referer: strings.ToValidUTF8(strings.ReplaceAll(r.Referer(), "\x00", ""), "?")}
+	return user.Visitor{RemoteAddr: peer(r), Referer: strings.ToValidUTF8(strings.ReplaceAll(r.Referer(), "\x00", ""), "?")}
 }
 
 func peer(r *http.Request) string {
@@ -199,17 +188,10 @@ func peer(r *http.Request) string {
 	return host
 }
 
-// fromProxy tells whether a request came from this very host, where only a
-// proxy of the administrator's is believed about where it got the request.
-func fromProxy(r *http.Request) bool {
-	host := peer(r)
-	ip := net.ParseIP(host)
-	return host == "" || (ip != nil && ip.IsLoopback())
-}
-
-// overHTTPS tells whether the browser speaks HTTPS, to us or to our proxy.
+// overHTTPS tells whether the browser speaks HTTPS, to us or to our proxy: what
+// others say in this header, Forwarded has removed.
 func overHTTPS(r *http.Request) bool {
-	return r.TLS != nil || (fromProxy(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"))
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
 // setCookie hands the browser the key of a session. The cookie goes along when

@@ -32,17 +32,13 @@ func (s *Sessions) checkSite(r *http.Request) error {
 	return access.Denied("This request comes from another site (%.100s). Use the pages of this server, or an API key.", origin)
 }
 
-// sameHost compares an Origin with the host that the browser asked. Browsers
-// leave Sec-Fetch-Site out over plain HTTP.
+// sameHost compares an Origin with the host that the browser asked, also when a
+// proxy passed it on (see Forwarded). Browsers leave Sec-Fetch-Site out over
+// plain HTTP.
 func (s *Sessions) sameHost(r *http.Request, origin string) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
 		return false
 	}
-	if strings.EqualFold(u.Host, r.Host) {
-		return true
-	}
-	// A page cannot set this header on another site's request without being
-	// asked for leave first, which is not given.
-	return fromProxy(r) && strings.EqualFold(u.Host, r.Header.Get("X-Forwarded-Host"))
+	return strings.EqualFold(u.Host, r.Host)
 }

@@ -54,7 +54,11 @@ func serve(t *testing.T, change ...func(*user.Options)) *site {
 		}
 		_, _ = io.WriteString(w, s.sessions.CSRFToken(a))
 	})
-	s.Server = httptest.NewServer(rt)
+	trusted, err := web.ParseTrusted(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Server = httptest.NewServer(web.Forwarded(rt, trusted))
 	t.Cleanup(s.Close)
 	return s
 }
