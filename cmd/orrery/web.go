@@ -163,6 +163,9 @@ func (p *process) site(ctx context.Context) (*web.Site, error) {
 		JobsCancelled: wakeHandlers,
 	}
 	histories := &history.Service{DB: p.db, Datasets: datasets}
+	offload := api.Offload{
+		AccelBase: cfg.String("nginx_x_accel_redirect_base"), Sendfile: cfg.Bool("apache_xsendfile"), Proxied: web.PassedOn,
+	}
 	printer := &api.Printer{DB: p.db, Types: p.types, Objects: p.objects, ExposePaths: cfg.Bool("expose_dataset_path")}
 	users := api.NewUsers(p.users, favorites{p})
 	uploads := &api.Uploads{
@@ -173,8 +176,8 @@ func (p *process) site(ctx context.Context) (*web.Site, error) {
 	catalogue := &api.Catalogue{Configuration: answers, Datatypes: p.types, Builds: p.builds, Toolbox: p.toolbox}
 	for _, resource := range []interface{ Register(*api.Router) }{
 		sessions, users, api.NewRoles(p.users),
-		&api.Histories{Service: histories, Printer: printer},
-		&api.Datasets{Service: datasets, Printer: printer, Builds: p.builds},
+		&api.Histories{Service: histories, Printer: printer, Offload: offload},
+		&api.Datasets{Service: datasets, Printer: printer, Builds: p.builds, Offload: offload},
 		&api.Storage{Datasets: datasets, Histories: histories},
 		catalogue, &api.AdminTables{Catalogue: catalogue, DB: p.db},
 		&api.Tools{Toolbox: p.toolbox, Jobs: p.jobs, Datatypes: p.types, Uploads: uploads},

@@ -212,7 +212,7 @@ func (h *Histories) contentPart(r *Request) (any, error) {
 		}
 		return h.showContent(r)
 	}
-	d := &Datasets{Service: h.Service.Datasets, Printer: h.Printer}
+	d := &Datasets{Service: h.Service.Datasets, Printer: h.Printer, Offload: h.Offload}
 	switch part := r.PathValue("part"); {
 	case r.Method == "PUT" && part == "validate":
 		return h.validate(r)

@@ -24,6 +24,8 @@ type Datasets struct {
 	StoreName, StoreDescription string
 	// Builds are the genome builds that a dataset may be said to be of.
 	Builds []datatype.Build
+	// Offload says which files a proxy sends.
+	Offload Offload
 }
 
 // Register adds the routes.
@@ -303,16 +305,18 @@ func (d *Datasets) display(r *Request, param, filename string) (any, error) {
 		return nil, err
 	}
 	defer body.Close()
-	return send(r, body)
+	return d.send(r, body)
 }
 
-func send(r *Request, body *dataset.Body) (any, error) {
+func (d *Datasets) send(r *Request, body *dataset.Body) (any, error) {
 	header := r.W.Header()
 	for name, value := range body.Header {
 		header.Set(name, value)
 	}
 	header.Set("Content-Type", body.ContentType)
 	switch {
+	case d.Offload.handOver(r, body):
+		// The proxy has the file's length, time and ETag, and answers to ranges and conditions.
 	case body.Chunk != nil:
 		return body.Chunk, nil
 	case body.File != nil:
@@ -467,7 +471,7 @@ func (d *Datasets) extraFile(r *Request) (any, error) {
 		return nil, err
 	}
 	defer body.Close()
-	return send(r, body)
+	return d.send(r, body)
 }
 
 // metadataFile would send an index file; this server makes none yet.

@@ -18,6 +18,8 @@ import (
 type Histories struct {
 	Service *history.Service
 	Printer *Printer
+	// Offload says which files a proxy sends.
+	Offload Offload
 }
 
 // Register adds the routes.

@@ -3,14 +3,14 @@ package config
 // acted are the options that Orrery acts on, by the names of Galaxy 26.1. The others are named once in a notice when an
 // administrator sets them. Whoever makes the server act on another option adds it here.
 var acted = wordSet(`
-	admin_users allow_local_account_creation allow_path_paste allow_user_dataset_purge allow_user_deletion
+	admin_users allow_local_account_creation allow_path_paste allow_user_dataset_purge allow_user_deletion apache_xsendfile
 	allow_user_impersonation bootstrap_admin_api_key brand cache_user_job_count check_upload_content
 	chunk_upload_size cleanup_job config_dir cookie_domain cookie_path data_dir database_connection
 	default_job_resubmission_condition enable_quotas expose_user_email expose_user_name fetch_url_allowlist
 	file_path ftp_upload_dir ftp_upload_dir_identifier ftp_upload_dir_template ftp_upload_purge ftp_upload_site
 	galaxy_infrastructure_url galaxy_url_prefix id_secret job_config job_config_file job_metrics
 	job_metrics_config_file job_working_directory jobs_directory library_import_dir log_level logo_url
-	managed_config_dir maximum_upload_file_size new_file_path new_user_dataset_access_role_default_private
+	managed_config_dir maximum_upload_file_size new_file_path new_user_dataset_access_role_default_private nginx_x_accel_redirect_base
 	object_store_config_file object_store_store_by orrery_admin_listen orrery_drain_limit orrery_handler_lease
 	orrery_log_format password_expiration_period
 	pretty_datetime_format require_login root root_dir sanitize_all_html sanitize_allowlist_file server_name

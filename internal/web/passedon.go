@@ -1,0 +1,15 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+// PassedOn tells whether a trusted proxy passed a request on, so that a file may be left to it to send. To a visitor who
+// came past the proxy, who has only the program itself to answer, it is false.
+//
+// It relies on Forwarded, which leaves the port 0 to visitors that a trusted proxy told of, and takes X-Forwarded-Proto
+// from all others.
+func PassedOn(r *http.Request) bool {
+	return strings.HasSuffix(r.RemoteAddr, ":0") || r.Header.Get("X-Forwarded-Proto") != "" || r.Header.Get("X-Forwarded-Prefix") != ""
+}
