@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"web":        {"galaxy", "access", "user", "api", "listen", "web/client"},
 
 	"supervisor": {"config", "listen"},
+	"units":      {"config", "listen", "supervisor"},
 
 	// For tests.
 	"testenv":         {},
