@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"api": {"galaxy", "store", "access", "user", "dataset", "history", "job", "jobdir", "pool", "upload", "tool", "datatype",
 		"objectstore"},
 	"web/client": {},
-	"web":        {"galaxy", "access", "user", "api", "listen", "web/client"},
+	"web":        {"galaxy", "access", "user", "api", "listen", "telemetry", "web/client"},
 
 	"supervisor": {"config", "listen"},
 	"units":      {"config", "listen", "supervisor"},

@@ -19,7 +19,7 @@ type Request struct {
 }
 
 // routes are the classes of paths that are counted apart. The first segment after /api/ is one if it is named here.
-var routes = append([]string{"other", "page", "static", "version", "upload", "api/other"}, apiRoutes...)
+var routes = append([]string{"other", "page", "static", "version", "upload", "health", "api/other"}, apiRoutes...)
 
 var apiRoutes = []string{"api/authenticate", "api/configuration", "api/dataset_collections", "api/datasets", "api/datatypes", "api/folders",
 	"api/genomes", "api/groups", "api/histories", "api/invocations", "api/job_lock", "api/jobs", "api/libraries", "api/object_stores",
@@ -33,6 +33,7 @@ const (
 	routeStatic
 	routeVersion
 	routeUpload
+	routeHealth
 	routeAPI
 )
 
@@ -64,6 +65,8 @@ func routeOf(path string) int {
 		return routeAPI
 	case strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt":
 		return routeStatic
+	case path == "/healthz", path == "/readyz":
+		return routeHealth
 	case strings.HasPrefix(path, "/datasets/"), strings.HasPrefix(path, "/history"), strings.HasPrefix(path, "/user"), strings.HasPrefix(path, "/login"),
 		strings.HasPrefix(path, "/admin"), strings.HasPrefix(path, "/workflows"), path == "/", path == "/context", path == "/welcome":
 		return routePage
@@ -120,11 +123,10 @@ func newRequests() *requests {
 	return r
 }
 
-// Hot tells whether a path is asked for so often, and answered so quickly, that a request for it is not listed while it
-// is answered and not worth a line in the log.
+// Hot tells whether a path is asked for so often that a line in the log says nothing.
 func Hot(path string) bool {
 	switch routeOf(path) {
-	case routeVersion, routeStatic:
+	case routeVersion, routeStatic, routeHealth:
 		return true
 	}
 	return false

@@ -71,6 +71,9 @@ var proxyHeaders = []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-
 
 // ServeHTTP implements http.Handler.
 func (f *forwarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if _, has := r.Header[RequestIDHeader]; has && !f.believes(r.RemoteAddr) {
+		delete(r.Header, RequestIDHeader)
+	}
 	for _, name := range proxyHeaders {
 		if _, has := r.Header[name]; has {
 			f.apply(r)
@@ -80,6 +83,12 @@ func (f *forwarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.next.ServeHTTP(w, r)
 }
 
+// believes tells whether a peer is a proxy to be trusted.
+func (f *forwarded) believes(peer string) bool {
+	a, known := address(peer)
+	return known && f.trusted.has(a) || !known && f.nameless
+}
+
 func (f *forwarded) apply(r *http.Request) {
 	h := r.Header
 	hops, host, prefix := h.Values("X-Forwarded-For"), first(h.Values("X-Forwarded-Host")), first(h.Values("X-Forwarded-Prefix"))
@@ -87,7 +96,7 @@ func (f *forwarded) apply(r *http.Request) {
 	for _, name := range proxyHeaders {
 		delete(h, name)
 	}
-	if peer, known := address(r.RemoteAddr); known && !f.trusted.has(peer) || !known && !f.nameless {
+	if !f.believes(r.RemoteAddr) {
 		return
 	}
 	if visitor, ok := f.visitor(hops); ok {

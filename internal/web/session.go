@@ -69,6 +69,7 @@ func (s *Sessions) Authenticate(w http.ResponseWriter, r *http.Request) (*galaxy
 	if err != nil {
 		return nil, err
 	}
+	noteUser(r.Context(), actor)
 	if s.users.Options().RequireLogin && actor.Anonymous() && !openWithoutLogin(r.URL.Path) {
 		return nil, access.LoginRequired("Log in to use this server.")
 	}
@@ -88,7 +89,9 @@ func openWithoutLogin(p string) bool {
 
 // Visit says who asks for a page: as Authenticate, but everyone gets a session.
 func (s *Sessions) Visit(w http.ResponseWriter, r *http.Request) (*galaxy.Actor, error) {
-	return s.authenticate(w, r, true)
+	actor, err := s.authenticate(w, r, true)
+	noteUser(r.Context(), actor)
+	return actor, err
 }
 
 func (s *Sessions) authenticate(w http.ResponseWriter, r *http.Request, page bool) (*galaxy.Actor, error) {
