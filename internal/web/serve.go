@@ -28,6 +28,8 @@ type ServeOptions struct {
 	Timeout time.Duration
 	// KeepAlive is how long a connection may be idle between two requests; 0 is two minutes.
 	KeepAlive time.Duration
+	// Trusted are the proxies that are believed; see Forwarded.
+	Trusted Trusted
 	// MaxConns bounds the connections held at a time; 0 is what the limit of open files allows. Beyond it, the ones that
 	// are idle for the longest give way.
 	MaxConns int
@@ -62,7 +64,7 @@ func Serve(ctx context.Context, sockets []*listen.Socket, site http.Handler, o S
 	if o.KeepAlive <= 0 {
 		o.KeepAlive = keepAlive
 	}
-	s := &server{options: o, site: site, connections: newConnections(o.MaxConns, o.Timeout)}
+	s := &server{options: o, bare: site, site: Forwarded(site, o.Trusted), connections: newConnections(o.MaxConns, o.Timeout)}
 	var failures failures
 	var accepting sync.WaitGroup
 	for _, socket := range sockets {
@@ -112,7 +114,7 @@ func Serve(ctx context.Context, sockets []*listen.Socket, site http.Handler, o S
 // server is one call of Serve.
 type server struct {
 	options     ServeOptions
-	site        http.Handler
+	bare, site  http.Handler // without and with what proxies say
 	connections *connections
 	draining    atomic.Bool
 	servers     []*http.Server
@@ -137,6 +139,11 @@ func (s *server) protocol(socket *listen.Socket) (func(net.Listener) error, erro
 		server := s.http(s.site)
 		server.TLSConfig = config
 		return func(l net.Listener) error { return server.ServeTLS(l, "", "") }, nil
+	case listen.UWSGI:
+		// What the proxy says of the visitor is in the protocol itself. X-Forwarded headers are the visitor's own, unless
+		// that visitor is a proxy in turn.
+		server := s.http(&forwarded{next: s.bare, trusted: s.options.Trusted})
+		return func(l net.Listener) error { return server.Serve(listen.SpeakUWSGI(server, l, listen.UWSGIOptions{})) }, nil
 	default:
 		return nil, fmt.Errorf("%s: a web worker does not speak %s", socket.Address, spec.Protocol)
 	}

@@ -44,6 +44,7 @@ func share(t *testing.T, s *listen.Socket) *listen.Socket {
 
 // serving is a call of Serve that goes on until drain is called.
 type serving struct {
+	socket *listen.Socket
 	drain context.CancelFunc
 	done  chan struct{}
 	err   error
@@ -52,7 +53,7 @@ type serving struct {
 func serve(t *testing.T, s *listen.Socket, site http.Handler, o ServeOptions) *serving {
 	t.Helper()
 	ctx, drain := context.WithCancel(context.Background())
-	out := &serving{drain: drain, done: make(chan struct{})}
+	out := &serving{socket: s, drain: drain, done: make(chan struct{})}
 	ready := make(chan struct{})
 	o.Ready = func() error { close(ready); return nil }
 	go func() {
