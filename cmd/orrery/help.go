@@ -145,15 +145,22 @@ func (p *pager) items(items []item) {
 	}
 }
 
-func (p *pager) option(o option) {
-	value, usage := flag.UnquoteUsage(o.Flag)
-	if !strings.Contains(o.Usage, "`") {
-		value = strings.ToUpper(value)
-		if value == "VALUE" {
-			value = strings.ToUpper(o.names[len(o.names)-1])
-			value = value[strings.LastIndexAny(value, "-_")+1:]
-		}
+// placeholder is what stands for an option's value.
+func placeholder(o option) string {
+	value, _ := flag.UnquoteUsage(o.Flag)
+	if strings.Contains(o.Usage, "`") {
+		return value
 	}
+	if value != "value" && value != "string" {
+		return strings.ToUpper(value)
+	}
+	name := strings.ToUpper(o.names[len(o.names)-1])
+	return name[strings.LastIndexAny(name, "-_")+1:]
+}
+
+func (p *pager) option(o option) {
+	_, usage := flag.UnquoteUsage(o.Flag)
+	value := placeholder(o)
 	names := make([]string, len(o.names))
 	for i, name := range o.names {
 		names[i] = dashed(name)

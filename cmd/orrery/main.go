@@ -91,6 +91,9 @@ func choose(program string, args []string) (c *command, rest []string, status in
 	own := len(args) > 0 && internal(args[0])
 	if name := names[program]; name != "" && name != "galaxyctl" && !own {
 		found, _ := find(name)
+		if len(args) > 0 && args[0] == found.name {
+			args = args[1:] // a copy of the program under that name calls itself so
+		}
 		return &found, args, 0, nil
 	}
 	if program != "galaxyctl" {
@@ -107,7 +110,31 @@ func choose(program string, args []string) (c *command, rest []string, status in
 	if !ok {
 		return nil, nil, exitUsage, noCommand(args[0])
 	}
-	return &found, slices.Concat(before, args[1:]), 0, nil
+	return &found, slices.Concat(known(found, before), args[1:]), 0, nil
+}
+
+// known leaves out the options before a command that it has not.
+func known(c command, before []string) []string {
+	if len(before) == 0 {
+		return nil
+	}
+	fs, err := flagsOf(c)
+	if err != nil || fs == nil {
+		return before
+	}
+	var out []string
+	for i := 0; i < len(before); i++ {
+		f := fs.Lookup(strings.TrimLeft(before[i], "-"))
+		n := 2
+		if before[i] == "--debug" {
+			n = 1
+		}
+		if f != nil {
+			out = append(out, before[i:i+n]...)
+		}
+		i += n - 1
+	}
+	return out
 }
 
 // internal tells whether this is a command that the server calls itself by,

@@ -45,25 +45,6 @@ func usageError(format string, args ...any) error {
 	return &statusError{fmt.Errorf(format, args...), exitUsage}
 }
 
-const poolUsage = `Usage: orrery pool [-c galaxy.yml] [--json] COMMAND
-
-  orrery pool [list] [--check]        show the handlers, and what nobody serves
-  orrery pool jobs [--handler NAME|TAG] [--state STATE]
-                                      show the unfinished jobs
-  orrery pool drain HANDLER...        finish what it has, take nothing new
-  orrery pool undrain HANDLER...      take new jobs again
-  orrery pool reassign (--from NAME|TAG | --job ID | --tool ID)... --to NAME|TAG
-                                      send elsewhere the unfinished jobs for which
-                                      all that is given holds
-  orrery pool remove HANDLER...       forget a handler that is lost; its jobs go
-                                      back to the pools they came from
-
-Exit status: 0 done; 1 it failed; 2 wrong usage; 3 there is no such handler or
-job, or its state does not allow it; 4 with --check, when a handler is lost or
-something is served by nobody.
-
-`
-
 // poolCommand is `orrery pool` with its options.
 type poolCommand struct {
 	json, check    bool
@@ -83,8 +64,7 @@ type poolCommand struct {
 // on the database that galaxy.yml names.
 func runPool(args []string) error {
 	c := &poolCommand{out: os.Stdout, set: map[string]bool{}}
-	fs := flag.NewFlagSet("orrery pool", flag.ContinueOnError)
-	fs.Usage = func() { fmt.Fprint(fs.Output(), poolUsage); fs.PrintDefaults() }
+	fs := newFlags("pool")
 	path := configFlag(fs)
 	fs.BoolVar(&c.json, "json", false, "print JSON")
 	fs.BoolVar(&c.check, "check", false, "with list: exit status 4 if a handler is lost or something is served by nobody")
@@ -94,18 +74,9 @@ func runPool(args []string) error {
 	fs.Var(&c.jobs, "job", "with reassign: the job of this id, as the web client shows it or as in the database (repeatable)")
 	fs.StringVar(&c.tool, "tool", "", "with reassign: the jobs of this tool")
 	fs.StringVar(&c.to, "to", "", "with reassign: the handler or tag that they go to")
-	// Options may stand before and after the words.
-	for len(args) > 0 {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return err
-			}
-			return &statusError{err, exitUsage}
-		}
-		if fs.NArg() == 0 {
-			break
-		}
-		c.words, args = append(c.words, fs.Arg(0)), fs.Args()[1:]
+	var err error
+	if c.words, err = parse(fs, args); err != nil {
+		return err
 	}
 	fs.Visit(func(f *flag.Flag) { c.set[f.Name] = true })
 	if len(c.words) == 0 {
