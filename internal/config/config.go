@@ -35,6 +35,8 @@ func (e Edition) String() string {
 type Config struct {
 	// Path is the galaxy.yml or galaxy.ini that was read, absolute; empty when there is none.
 	Path string
+	// GalaxyPath is the file with the `galaxy:` section, another than Path where gravity's galaxy_config_file names it.
+	GalaxyPath string
 	// Edition follows from the file, EditionReason says in words from what.
 	Edition       Edition
 	EditionReason string

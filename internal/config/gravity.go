@@ -22,6 +22,11 @@ type Gravity struct {
 	GalaxyGroup    string
 	LogDir         string // as written; [Config.LogDir] is resolved
 	AppServer      string
+	// For the files that `orrery update` writes for supervisord and systemd.
+	ServiceCommandStyle string // "gravity" or "direct": whether command lines say what the file says, or only where it is
+	UseServiceInstances bool   // one template unit for handlers that differ in their number only
+	Virtualenv          string // Galaxy's virtualenv, "" when unset; jobs find its programs
+	LogNamespace        string // of systemd's journal
 
 	// Gunicorn are the groups of web workers; there is one unless `gunicorn:` is a list. A disabled one is left out, so
 	// that none means no web workers.
@@ -30,36 +35,13 @@ type Gravity struct {
 	Handlers []HandlerGroup
 }
 
-// Gunicorn is one group of web workers that share their listeners.
-type Gunicorn struct {
-	// Binds are the addresses to listen on: HOST, HOST:PORT, unix:PATH, a path or fd://N. The first is `bind`, the
-	// others come from --bind in extra_args.
-	Binds []string
-	// BindAt is where the file says so, as FILE:LINE:COLUMN, for messages about the addresses; "" when it does not.
-	BindAt string
-	// Listeners are the same with what is spoken there.
-	Listeners      []Listener
-	Workers        int
-	WorkersSet     bool
-	Timeout        int // seconds a request may be silent; 0 is no limit
-	Preload        bool
-	StartTimeout   int // seconds
-	StopTimeout    int // seconds from SIGTERM to SIGKILL
-	RestartTimeout int // seconds
-	Umask          string
-	MemoryLimit    float64 // GB; 0 is none
-	MemoryHigh     float64 // GB; 0 is none
-	Limits         RequestLimits
-	ExtraArgs      []string // what is left of extra_args, without effect
-	Environment    map[string]string
-}
-
 // HandlerGroup is one entry of `handlers:`, which becomes Processes job handlers.
 type HandlerGroup struct {
 	Name         string
 	Processes    int
 	Pools        []string // such as job-handlers or job-handlers.special
 	NameTemplate string   // "" for gravity's own rule
+	ServerName   string   // of a single process; "" for what the template gives
 	StartTimeout int      // seconds
 	StopTimeout  int      // seconds
 	Umask        string
@@ -71,6 +53,9 @@ type HandlerGroup struct {
 // ProcessNames are the server names of the group's processes. As in gravity the template is {name}_{process}, counted
 // from 0, and a single process whose name ends in a digit keeps that name.
 func (h HandlerGroup) ProcessNames(instance string) []string {
+	if h.ServerName != "" && h.Processes == 1 {
+		return []string{h.ServerName}
+	}
 	template := strings.TrimSpace(h.NameTemplate)
 	if h.NameTemplate == "" {
 		if n := len(h.Name); h.Processes == 1 && n > 0 && h.Name[n-1] >= '0' && h.Name[n-1] <= '9' {
@@ -89,11 +74,6 @@ func (h HandlerGroup) ProcessNames(instance string) []string {
 // maxProcesses bounds what one typing error may start.
 const maxProcesses = 1000
 
-func defaultGunicorn() Gunicorn {
-	return Gunicorn{Binds: []string{"localhost:8080"}, Workers: 1, Timeout: 300, Preload: true, StartTimeout: 15,
-		StopTimeout: 65, RestartTimeout: 300, Environment: map[string]string{}}
-}
-
 // serviceKeys are the settings that every service of gravity has.
 const serviceKeys = " enable extra_args umask start_timeout stop_timeout memory_limit memory_high environment "
 
@@ -101,8 +81,7 @@ var (
 	gravityKeys = wordSet(`process_manager service_command_style use_service_instances umask memory_limit memory_high
 		galaxy_config_file galaxy_root galaxy_user galaxy_group log_dir log_namespace virtualenv app_server
 		instance_name gunicorn celery gx_it_proxy tusd reports handlers`)
-	gunicornKeys = wordSet(serviceKeys + `bind workers timeout preload restart_timeout gunicorn_extra_args`)
-	handlerKeys  = wordSet(serviceKeys + `processes pools name_template server_name server_pools`)
+	handlerKeys = wordSet(serviceKeys + `processes pools name_template server_name server_pools`)
 	// otherServices are services of Galaxy that Orrery has no process for.
 	otherServices = map[string]map[string]bool{
 		"celery":      wordSet(serviceKeys + `enable_beat concurrency loglevel queues pool`),
@@ -112,6 +91,14 @@ var (
 	}
 )
 
+// instead says what replaces gravity's other services.
+var instead = map[string]string{
+	"celery":      "what Celery does for Galaxy, the web workers and job handlers do themselves",
+	"gx_it_proxy": "interactive tools are not served, so that there is nothing to send to them",
+	"tusd":        "the web workers speak the tus protocol themselves, at /api/upload/resumable_upload, and keep what is unfinished in tus_upload_store; the proxy sends that path to them like any other",
+	"reports":     "there is no reports server; “orrery top”, “orrery pool” and the metrics of the admin listener say what runs",
+}
+
 // gravityReader reads the section's values, reporting what is wrong with them.
 type gravityReader struct {
 	report *report
@@ -119,17 +106,13 @@ type gravityReader struct {
 
 // readGravity reads the `gravity:` section; n may be nil.
 func readGravity(n *node, r *report, env map[string]string) Gravity {
-	g := Gravity{InstanceName: "_default_", AppServer: "gunicorn", Present: n != nil}
+	g := Gravity{InstanceName: "_default_", AppServer: "gunicorn", Present: n != nil, ServiceCommandStyle: "gravity", UseServiceInstances: true}
 	if g.Present {
 		g.Umask = "022"
 	}
 	in := gravityReader{report: r}
 	if n.isNull() {
 		n = &node{kind: mapNode}
-	}
-	if n.kind == listNode {
-		r.add(Error, n, "several instances in one gravity section are not served yet; give each its own file")
-		return g
 	}
 	if n.kind != mapNode {
 		r.add(Error, n, "gravity takes a mapping (indented lines of “name: value”), not %s", n.describe())
@@ -146,8 +129,8 @@ func readGravity(n *node, r *report, env map[string]string) Gravity {
 		return nil
 	}
 	g.ProcessManager = in.oneOf(top("process_manager"), "process_manager", "", "supervisor", "systemd", "multiprocessing")
-	in.oneOf(top("service_command_style"), "service_command_style", "gravity", "gravity", "direct", "_exec")
-	in.boolean(top("use_service_instances"), "use_service_instances", true)
+	g.ServiceCommandStyle = in.oneOf(top("service_command_style"), "service_command_style", "gravity", "gravity", "direct", "_exec")
+	g.UseServiceInstances = in.boolean(top("use_service_instances"), "use_service_instances", true) && g.ServiceCommandStyle == "gravity"
 	g.Umask = in.umask(top("umask"), g.Umask)
 	g.MemoryLimit = in.number(top("memory_limit"), "memory_limit", 0)
 	g.MemoryHigh = in.number(top("memory_high"), "memory_high", 0)
@@ -155,8 +138,8 @@ func readGravity(n *node, r *report, env map[string]string) Gravity {
 	g.GalaxyUser = in.text(top("galaxy_user"), "galaxy_user", "")
 	g.GalaxyGroup = in.text(top("galaxy_group"), "galaxy_group", "")
 	g.LogDir = in.text(top("log_dir"), "log_dir", "")
-	in.text(top("virtualenv"), "virtualenv", "")
-	in.text(top("log_namespace"), "log_namespace", "")
+	g.Virtualenv = in.text(top("virtualenv"), "virtualenv", "")
+	g.LogNamespace = in.text(top("log_namespace"), "log_namespace", "")
 	g.AppServer = in.oneOf(top("app_server"), "app_server", g.AppServer, "gunicorn", "unicornherder")
 	if v := top("instance_name"); v != nil {
 		g.InstanceName = in.text(v, "instance_name", g.InstanceName)
@@ -212,82 +195,6 @@ func fillLimits(umask *string, limit, high *float64, topUmask string, topLimit, 
 	}
 }
 
-func (in gravityReader) gunicorn(n *node) (g Gunicorn, enabled bool) {
-	g = defaultGunicorn()
-	if n.isNull() {
-		return g, true
-	}
-	if n.kind != mapNode {
-		in.report.add(Error, n, "gunicorn takes a mapping such as “{bind: localhost:8080, workers: 2}”, not %s", n.describe())
-		return g, true
-	}
-	in.keys(n, "gravity: gunicorn", gunicornKeys)
-	if bind := n.get("bind"); !bind.isNull() {
-		g.BindAt = fmt.Sprintf("%s:%d:%d", bind.file, bind.line, bind.column)
-	}
-	g.Binds[0] = in.text(n.get("bind"), "bind", g.Binds[0])
-	g.WorkersSet = !n.get("workers").isNull()
-	g.Workers = in.count(n.get("workers"), "workers", g.Workers, 1, maxProcesses)
-	g.Timeout = in.count(n.get("timeout"), "timeout", g.Timeout, 0, 1<<30)
-	g.Preload = in.boolean(n.get("preload"), "preload", g.Preload)
-	g.StartTimeout = in.count(n.get("start_timeout"), "start_timeout", g.StartTimeout, 0, 1<<30)
-	g.StopTimeout = in.count(n.get("stop_timeout"), "stop_timeout", g.StopTimeout, 0, 1<<30)
-	g.RestartTimeout = in.count(n.get("restart_timeout"), "restart_timeout", g.RestartTimeout, 0, 1<<30)
-	g.Umask = in.umask(n.get("umask"), "")
-	g.MemoryLimit = in.number(n.get("memory_limit"), "memory_limit", 0)
-	g.MemoryHigh = in.number(n.get("memory_high"), "memory_high", 0)
-	g.Environment = in.environment(n.get("environment"))
-	extra := n.get("extra_args")
-	if extra.isNull() {
-		extra = n.get("gunicorn_extra_args") // its name in the documentation of 22.01
-	}
-	in.extraArgs(extra, &g)
-	return g, in.boolean(n.get("enable"), "enable", true)
-}
-
-// extraArgs takes from gunicorn's command line what has a meaning here.
-func (in gravityReader) extraArgs(n *node, g *Gunicorn) {
-	words, err := splitWords(in.text(n, "extra_args", ""))
-	if err != nil {
-		in.report.add(Error, n, "extra_args: %v", err)
-		return
-	}
-	for i := 0; i < len(words); i++ {
-		name, value, joined := strings.Cut(words[i], "=")
-		if !strings.HasPrefix(name, "--") && strings.HasPrefix(name, "-") && len(name) > 2 {
-			name, value, joined = words[i][:2], strings.TrimPrefix(words[i][2:], "="), true
-		}
-		takes := name == "-b" || name == "--bind" || name == "-w" || name == "--workers" || name == "--forwarded-allow-ips" ||
-			name == "-t" || name == "--timeout"
-		if !takes {
-			g.ExtraArgs = append(g.ExtraArgs, words[i])
-			continue
-		}
-		if !joined {
-			if i++; i == len(words) {
-				in.report.add(Error, n, "extra_args: %s needs a value after it", name)
-				return
-			}
-			value = words[i]
-		}
-		at := *n
-		at.kind, at.text = scalarNode, value
-		switch name {
-		case "-b", "--bind":
-			g.Binds = append(g.Binds, value)
-		case "-w", "--workers":
-			g.Workers, g.WorkersSet = in.count(&at, "extra_args: --workers", g.Workers, 1, maxProcesses), true
-		case "-t", "--timeout":
-			g.Timeout = in.count(&at, "extra_args: --timeout", g.Timeout, 0, 1<<30)
-		case "--forwarded-allow-ips":
-			g.Limits.ForwardedAllowIPs = append(g.Limits.ForwardedAllowIPs, asList(value)...)
-		}
-	}
-	if len(g.ExtraArgs) > 0 {
-		in.report.add(Notice, n, "extra_args: %s has no meaning here and is ignored", clip(strings.Join(g.ExtraArgs, " "), 200))
-	}
-}
-
 func (in gravityReader) handler(p pair) (h HandlerGroup, enabled bool) {
 	h = HandlerGroup{Name: p.key, Processes: 1, StartTimeout: 20, StopTimeout: 65, Environment: map[string]string{}}
 	n := p.value
@@ -312,6 +219,11 @@ func (in gravityReader) handler(p pair) (h HandlerGroup, enabled bool) {
 		}
 	}
 	h.NameTemplate = in.text(n.get("name_template"), "name_template", "")
+	h.ServerName = in.text(n.get("server_name"), "server_name", "")
+	if h.ServerName != "" && h.Processes > 1 {
+		in.report.add(Warning, n.get("server_name"), "the handler group %s has %d processes, which cannot all be named %s; name_template names them (%s and so on)", p.key, h.Processes, clip(h.ServerName, 60),
+			h.ProcessNames("")[0])
+	}
 	h.StartTimeout = in.count(n.get("start_timeout"), "start_timeout", h.StartTimeout, 0, 1<<30)
 	h.StopTimeout = in.count(n.get("stop_timeout"), "stop_timeout", h.StopTimeout, 0, 1<<30)
 	h.Umask = in.umask(n.get("umask"), "")
@@ -369,9 +281,10 @@ func (in gravityReader) otherService(n *node, name string) {
 			continue
 		}
 		in.keys(item, "gravity: "+name, otherServices[name])
-		// Celery's work is done inside the server, and tus uploads too; there is nothing to start for them.
-		if enable := item.get("enable"); !enable.isNull() && in.boolean(enable, "enable", false) && name != "celery" && name != "tusd" {
-			in.report.add(Notice, item, "gravity's service %s is not served yet and will not be started", name)
+		enable := item.get("enable")
+		// Celery is on where it is mentioned at all, as in gravity; the others have to be enabled.
+		if in.boolean(enable, "enable", name == "celery") {
+			in.report.add(Notice, item, "gravity: %s: nothing is started: %s", name, instead[name])
 		}
 	}
 }

@@ -14,6 +14,8 @@ type Server struct {
 	Bind string
 	// At is where the section is written.
 	At string
+	// Listeners is the same with what is spoken there.
+	Listeners []Listener
 }
 
 // readINI reads galaxy.ini into the form of galaxy.yml: [app:main] becomes `galaxy`, [uwsgi] keeps its name, and each

@@ -54,7 +54,11 @@ job_config = {runners: {local: {load: "a:b"}}, execution: {environments: {local:
 	if said != "" {
 		t.Errorf("problems: %s", said)
 	}
-	if want := []Server{{"main", "0.0.0.0:8081", c.Path + ":8:1"}, {"handler0", "127.0.0.1:8090", c.Path + ":11:1"}, {"handler1", "", c.Path + ":12:1"}}; !reflect.DeepEqual(c.Servers, want) {
+	want := []Server{{Name: "main", Bind: "0.0.0.0:8081", At: c.Path + ":8:1"}, {Name: "handler0", Bind: "127.0.0.1:8090", At: c.Path + ":11:1"}, {Name: "handler1", At: c.Path + ":12:1"}}
+	for i := range 2 {
+		want[i].Listeners = []Listener{{Bind: want[i].Bind, Protocol: HTTP, Umask: -1, At: want[i].At}}
+	}
+	if !reflect.DeepEqual(c.Servers, want) {
 		t.Errorf("servers %+v, want %+v", c.Servers, want)
 	}
 	if c.Edition != Edition1901 || c.Uwsgi.Present || c.Brand != "mine 100%" || c.FilePath != dir+"/data" || c.IDSecret != "abcdefgh" || !c.AllowUserDeletion ||

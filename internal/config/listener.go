@@ -1,7 +1,10 @@
 package config
 
 import (
+	"errors"
 	"io/fs"
+	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -32,8 +35,23 @@ type Listener struct {
 	Owner, Group string
 	// HTTPSPort is where a Redirect sends to; "" is 443.
 	HTTPSPort string
+	// Backlog is how many connections may wait to be accepted; 0 is what the system allows.
+	Backlog int
 	// At is where the file says so, as FILE:LINE:COLUMN; "" when it does not.
 	At string
+}
+
+// String says the address with what is spoken there, unless that is HTTP.
+func (l Listener) String() string {
+	switch l.Protocol {
+	case HTTP:
+		return l.Bind
+	case HTTPS:
+		return l.Bind + " (https)"
+	case Redirect:
+		return l.Bind + " (redirects to https)"
+	}
+	return l.Bind + " (" + string(l.Protocol) + ")"
 }
 
 // RequestLimits are what a web worker allows a request to be, and what it believes of it. The zero value is the
@@ -57,15 +75,54 @@ type RequestLimits struct {
 // listeners completes what is known of listeners once the directories are known.
 func (l *loader) listeners() {
 	c := l.config
+	l.gunicornCommandLine()
 	for i := range c.Gravity.Gunicorn {
-		g := &c.Gravity.Gunicorn[i]
-		for _, bind := range g.Binds {
-			g.Listeners = append(g.Listeners, Listener{Bind: absoluteBind(c.Root, bind), Protocol: HTTP, At: g.BindAt})
+		l.finishGunicorn(&c.Gravity.Gunicorn[i])
+	}
+	l.finishUwsgi()
+	for i, s := range c.Servers {
+		if s.Bind != "" {
+			c.Servers[i].Listeners = []Listener{{Bind: s.Bind, Protocol: HTTP, Umask: -1, At: s.At}}
 		}
 	}
-	for _, bind := range c.Uwsgi.Binds {
-		c.Uwsgi.Listeners = append(c.Uwsgi.Listeners, Listener{Bind: bind, Protocol: HTTP, At: c.Uwsgi.BindAt, Umask: -1})
+}
+
+// checkProxies reports entries that are neither an address nor a network: whoever is meant would not be believed.
+func (l *loader) checkProxies(at *node, what string, entries []string) {
+	for _, entry := range entries {
+		if entry == "*" {
+			continue
+		}
+		if _, err := netip.ParsePrefix(entry); err == nil {
+			continue
+		}
+		if _, err := netip.ParseAddr(entry); err == nil {
+			continue
+		}
+		l.report.add(Error, at, "%s takes addresses and networks such as 10.0.0.0/8, or “*” for everybody, not %q", what, clip(entry, 60))
 	}
+}
+
+// checkCertificates warns of files that do not exist. It is no error: only the process that opens the socket needs them,
+// and it may run on another host or as another user.
+func (l *loader) checkCertificates(at *node, listeners []Listener) {
+	said := map[string]bool{}
+	for _, listener := range listeners {
+		for _, file := range []string{listener.CertFile, listener.KeyFile} {
+			if file == "" || said[file] {
+				continue
+			}
+			said[file] = true
+			if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+				l.report.add(Warning, at, "there is no file %s, which HTTPS at %s needs", file, listener.Bind)
+			}
+		}
+	}
+}
+
+// isUnixBind tells whether a bind string is a path.
+func isUnixBind(bind string) bool {
+	return strings.HasPrefix(bind, "unix:") || strings.HasPrefix(bind, "/") || strings.HasPrefix(bind, ".")
 }
 
 // absoluteBind makes the path of a UNIX socket start from base, as a process that runs there would have it.

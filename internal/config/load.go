@@ -130,6 +130,7 @@ func (l *loader) readFile(path string) *node {
 			path = filepath.Join(l.workDir, path)
 		}
 		c.Path = filepath.Clean(path)
+		c.GalaxyPath = c.Path
 		if isINI(c.Path) {
 			root, c.Servers = l.readINI(c.Path)
 			uwsgi = section(root, "uwsgi")
@@ -146,12 +147,12 @@ func (l *loader) readFile(path string) *node {
 
 	gravity := section(root, "gravity")
 	l.edition(gravity, uwsgi)
+	gravity = l.instance(gravity)
 	c.Gravity = readGravity(gravity, l.report, l.env)
 	if len(l.binds) > 0 {
 		for i := range c.Gravity.Gunicorn {
 			c.Gravity.Gunicorn[i].Binds = l.binds
 		}
-		c.Uwsgi.Binds = l.binds
 	}
 	galaxy := root.get("galaxy")
 	if other := gravity.get("galaxy_config_file"); !other.isNull() && galaxy == nil {
@@ -193,7 +194,7 @@ func (l *loader) edition(gravity, uwsgi *node) {
 		if ini && uwsgi == nil && len(c.Servers) == 0 {
 			c.Servers = []Server{{Name: "main", Bind: "127.0.0.1:8080"}}
 		}
-		c.Uwsgi = readUwsgi(uwsgi, l.report, l.env)
+		c.Uwsgi = readUwsgi(uwsgi, l.report, l.env, c.Path)
 	default:
 		c.EditionReason = "there is neither a gravity nor a uwsgi section"
 	}
@@ -241,7 +242,7 @@ func (l *loader) otherGalaxy(at *node) *node {
 		l.report.add(Error, at, "%s has no galaxy section", path)
 		return nil
 	}
-	l.config.Path = path
+	l.config.GalaxyPath = path
 	return galaxy
 }
 
@@ -314,7 +315,7 @@ func (l *loader) collect(galaxy *node) {
 	reportRepeated(l.report, galaxy, "galaxy")
 	given := map[string]pair{}
 	take := func(p pair) {
-		if p.value.isNull() || p.value.kind == scalarNode && p.value.file != l.config.Path && p.value.text == "" {
+		if p.value.isNull() || p.value.kind == scalarNode && p.value.file != l.config.GalaxyPath && p.value.text == "" {
 			return
 		}
 		given[p.key] = p
@@ -595,8 +596,8 @@ func (l *loader) fillSecret() {
 	if c.IDSecret == DefaultIDSecret || c.IDSecret == "" {
 		c.IDSecret = DefaultIDSecret
 		where, severity := at, Notice // whoever only tries the server has written no file
-		if where == nil && c.Path != "" {
-			where, severity = &node{file: c.Path}, Warning
+		if where == nil && c.GalaxyPath != "" {
+			where, severity = &node{file: c.GalaxyPath}, Warning
 		}
 		l.report.add(severity, where, "id_secret is not set: anyone can decode this server's identifiers and forge its session cookies; set it before others use the server, once and for good, since it makes the URLs")
 		return
@@ -699,6 +700,6 @@ func (l *loader) summary() {
 		return
 	}
 	slices.Sort(l.notActed)
-	at := &node{file: l.config.Path}
+	at := &node{file: l.config.GalaxyPath}
 	l.report.add(Notice, at, "these options are known and have no effect yet: %s", strings.Join(slices.Compact(l.notActed), ", "))
 }

@@ -11,8 +11,8 @@ func (l *loader) directories() {
 	c := l.config
 	c.Root = l.root()
 	configFileDir := ""
-	if c.Path != "" {
-		configFileDir = filepath.Dir(c.Path)
+	if c.GalaxyPath != "" {
+		configFileDir = filepath.Dir(c.GalaxyPath)
 	}
 	take := func(name string) string {
 		if dir := asText(l.values[name]); dir != "" {
@@ -32,7 +32,7 @@ func (l *loader) directories() {
 		// elsewhere would look like losing everything.
 		if beside := filepath.Join(c.ConfigDir, "data"); !exists(c.DataDir) && exists(filepath.Join(beside, "universe.sqlite")) {
 			c.DataDir, installed = beside, true
-			l.report.file(Notice, c.Path, "data_dir is not set: taking %s, where a database is", beside)
+			l.report.file(Notice, c.GalaxyPath, "data_dir is not set: taking %s, where a database is", beside)
 		}
 	}
 	if c.ManagedConfigDir = take("managed_config_dir"); c.ManagedConfigDir == "" {
@@ -48,13 +48,13 @@ func (l *loader) directories() {
 
 // root is the directory that Galaxy would run in.
 func (l *loader) root() string {
-	for _, dir := range []string{l.config.Gravity.GalaxyRoot, asText(l.values["root"]), asText(l.values["root_dir"]), l.env["GALAXY_ROOT_DIR"]} {
+	for _, dir := range []string{l.config.Gravity.GalaxyRoot, l.config.Uwsgi.Chdir, asText(l.values["root"]), asText(l.values["root_dir"]), l.env["GALAXY_ROOT_DIR"]} {
 		if dir != "" {
 			return l.under(l.workDir, dir)
 		}
 	}
-	if l.config.Path != "" {
-		if parent := filepath.Dir(filepath.Dir(l.config.Path)); exists(filepath.Join(parent, "lib", "galaxy")) {
+	if l.config.GalaxyPath != "" {
+		if parent := filepath.Dir(filepath.Dir(l.config.GalaxyPath)); exists(filepath.Join(parent, "lib", "galaxy")) {
 			return parent
 		}
 	}

@@ -16,7 +16,7 @@ func listenSpecs(listeners []config.Listener) []listen.Spec {
 	var out []listen.Spec
 	for _, l := range listeners {
 		spec := listen.Spec{Bind: l.Bind, Protocol: listen.Protocol(l.Protocol), CertFile: l.CertFile, KeyFile: l.KeyFile, Mode: l.Mode,
-			Owner: l.Owner, Group: l.Group, HTTPSPort: l.HTTPSPort, At: l.At}
+			Owner: l.Owner, Group: l.Group, HTTPSPort: l.HTTPSPort, Backlog: l.Backlog, At: l.At}
 		if l.Umask >= 0 {
 			spec.Umask = fs.FileMode(l.Umask)
 		} else {
