@@ -44,7 +44,7 @@ func (p *process) handle(ctx context.Context, kind string) error {
 		p.seen.Handles(slots, h.InHand)
 	}
 	if err == nil && kind == "handler" {
-		err = p.child.Ready()
+		err = p.ready()
 	}
 	if err != nil {
 		return errors.Join(err, member.Leave(context.WithoutCancel(ctx)))
