@@ -135,7 +135,7 @@ func checkStatus(status []byte, uid, gid int, groups []int) error {
 		}
 		seen++
 	}
-	if seen < 5 {
+	if seen < 6 {
 		return errors.New("the kernel does not say which privileges there are")
 	}
 	return nil

@@ -119,6 +119,9 @@ func uwsgiHandler(next http.Handler) http.Handler {
 			}
 		}()
 		next.ServeHTTP(w, r)
+		if c.left.Load() > 0 && http.NewResponseController(w).Flush() == nil {
+			_ = c.finish() // the answer is sent, whatever comes of it
+		}
 	})
 }
 
@@ -161,11 +164,18 @@ type uwsgiConn struct {
 	raw     []byte            // of the packet, until it is complete
 	pending []byte            // to be read before what is on the connection
 	vars    map[string]string // set before the first byte is read
+	left    atomic.Int64      // how many bytes of the request were not read
 	version bool              // whether the answer's version is written
 }
 
 // Read returns the request as HTTP. Nothing is kept for a connection on which nothing came yet.
 func (c *uwsgiConn) Read(p []byte) (int, error) {
+	n, err := c.read(p)
+	c.left.Add(-int64(n))
+	return n, err
+}
+
+func (c *uwsgiConn) read(p []byte) (int, error) {
 	for !c.begun {
 		if c.failed != nil {
 			return 0, c.failed
@@ -205,6 +215,7 @@ func (c *uwsgiConn) begin(part []byte) {
 	case err == nil:
 		c.begun, c.vars = true, b.vars
 		c.pending = append(b.text, in[b.taken:]...)
+		c.left.Store(int64(len(b.text)) + b.length)
 		c.raw = nil
 	case errors.As(err, &refused):
 		c.refuse(refused)
@@ -221,11 +232,7 @@ func (c *uwsgiConn) refuse(b *badPacket) {
 	if _, err := io.WriteString(c.Conn, answer); err != nil {
 		return // whoever sent it is gone
 	}
-	// Closing with something unread would reset the connection, and the answer may be lost with it.
-	if c.CloseWrite() == nil {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
-		_, _ = io.CopyN(io.Discard, c.Conn, 1<<20)
-	}
+	_ = c.finish()
 }
 
 // Write writes the answer, which has the version that proxies expect of a server of today.
@@ -249,12 +256,31 @@ func (c *uwsgiConn) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c}, r)
 }
 
-// CloseWrite ends the answer while the request may still come in.
-func (c *uwsgiConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
+// What is taken of a body that nobody read, after the answer.
+const (
+	unreadBytes = 256 << 20
+	unreadTime  = 10 * time.Second
+)
+
+// finish ends the answer, takes what the proxy sends still of a body that nobody read, and so lets the connection be closed
+// in peace: closing with something unread would reset it, and proxies that send the whole body before they look at the
+// answer, Apache above all, would say that this server does not work.
+func (c *uwsgiConn) finish() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
 	}
-	return errors.ErrUnsupported
+	if err := half.CloseWrite(); err != nil {
+		return err
+	}
+	if err := c.Conn.SetReadDeadline(time.Now().Add(unreadTime)); err != nil {
+		return err
+	}
+	_, err := io.CopyN(io.Discard, c.Conn, unreadBytes)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // UWSGIServer serves the uwsgi protocol. Its fields are set before the first call of Serve.

@@ -86,28 +86,28 @@ var hopByHop = map[string]bool{
 
 // requestText writes the variables as an HTTP/1.0 request up to its body, for the HTTP server to read: HTTP/1.0 has neither
 // chunks nor persistent connections, nor has uwsgi. Whatever could end a line or a header early is refused. It also returns
-// the variables by name; of one that is there twice, the last counts, as in uWSGI.
-func requestText(vars []uwsgiVar) ([]byte, map[string]string, error) {
-	named := make(map[string]string, len(vars))
+// the length of the body and the variables by name; of one that is there twice, the last counts, as in uWSGI.
+func requestText(vars []uwsgiVar) (text []byte, bodyLength int64, named map[string]string, err error) {
+	named = make(map[string]string, len(vars))
 	size := 64
 	for _, v := range vars {
 		if before, twice := named[v.key]; twice && before != v.value && (v.key == "CONTENT_LENGTH" || v.key == "HTTP_HOST" || v.key == "HTTP_CONTENT_LENGTH") {
-			return nil, nil, bad("The uwsgi packet says two things about %s.", v.key)
+			return nil, 0, nil, bad("The uwsgi packet says two things about %s.", v.key)
 		}
 		named[v.key] = v.value
 		size += len(v.key) + len(v.value) + 4
 	}
 	method := named["REQUEST_METHOD"]
 	if !isToken(method) || method == "CONNECT" || method == "PRI" {
-		return nil, nil, bad("The uwsgi packet has %q for REQUEST_METHOD; do the proxy's uwsgi_params lack it?", method)
+		return nil, 0, nil, bad("The uwsgi packet has %q for REQUEST_METHOD; do the proxy's uwsgi_params lack it?", method)
 	}
 	uri, err := requestURI(named)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
-	length, err := contentLength(named)
+	length, given, err := contentLength(named)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
 	host := named["HTTP_HOST"]
 	if host == "" {
@@ -115,7 +115,7 @@ func requestText(vars []uwsgiVar) ([]byte, map[string]string, error) {
 			host += ":" + named["SERVER_PORT"]
 		}
 	}
-	text := make([]byte, 0, size+len(uri))
+	text = make([]byte, 0, size+len(uri))
 	text = append(append(append(append(text, method...), ' '), uri...), " HTTP/1.0\r\n"...)
 	add := func(name, value string) error {
 		if !isValue(value) {
@@ -125,11 +125,11 @@ func requestText(vars []uwsgiVar) ([]byte, map[string]string, error) {
 		return nil
 	}
 	if err := add("Host", host); err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
-	if length != "" {
-		if err := add("Content-Length", length); err != nil {
-			return nil, nil, err
+	if given {
+		if err := add("Content-Length", strconv.FormatInt(length, 10)); err != nil {
+			return nil, 0, nil, err
 		}
 	}
 	contentType := named["CONTENT_TYPE"]
@@ -138,7 +138,7 @@ func requestText(vars []uwsgiVar) ([]byte, map[string]string, error) {
 	}
 	if contentType != "" {
 		if err := add("Content-Type", contentType); err != nil {
-			return nil, nil, err
+			return nil, 0, nil, err
 		}
 	}
 	for _, v := range vars {
@@ -148,13 +148,13 @@ func requestText(vars []uwsgiVar) ([]byte, map[string]string, error) {
 		}
 		name = strings.ReplaceAll(name, "_", "-")
 		if !isToken(name) {
-			return nil, nil, bad("The uwsgi packet has %q, which is no header.", v.key)
+			return nil, 0, nil, bad("The uwsgi packet has %q, which is no header.", v.key)
 		}
 		if err := add(name, v.value); err != nil {
-			return nil, nil, err
+			return nil, 0, nil, err
 		}
 	}
-	return append(text, "\r\n"...), named, nil
+	return append(text, "\r\n"...), length, named, nil
 }
 
 // requestURI is what was asked for: as the client wrote it if the proxy says so, else put together again.
@@ -194,27 +194,27 @@ func shortened(s string) string {
 	return s
 }
 
-// contentLength is how many bytes the body has, "" for none.
-func contentLength(named map[string]string) (string, error) {
+// contentLength is how many bytes the body has, and whether the proxy says so.
+func contentLength(named map[string]string) (n int64, given bool, err error) {
 	length := named["CONTENT_LENGTH"]
 	other := named["HTTP_CONTENT_LENGTH"]
 	switch {
 	case length == "":
 		length = other
 	case other != "" && other != length:
-		return "", bad("The uwsgi packet says two things about the length of the body.")
+		return 0, false, bad("The uwsgi packet says two things about the length of the body.")
 	}
 	if length == "" {
 		if te := named["HTTP_TRANSFER_ENCODING"]; te != "" && !strings.EqualFold(te, "identity") {
-			return "", &badPacket{"411 Length Required", "The uwsgi protocol needs to know the length of a body before it is sent, and the proxy does not say it."}
+			return 0, false, &badPacket{"411 Length Required", "The uwsgi protocol needs to know the length of a body before it is sent, and the proxy does not say it."}
 		}
-		return "", nil
+		return 0, false, nil
 	}
-	n, err := strconv.ParseUint(length, 10, 63)
+	size, err := strconv.ParseUint(length, 10, 62)
 	if err != nil || length[0] == '+' {
-		return "", bad("The uwsgi packet has %q for CONTENT_LENGTH.", shortened(length))
+		return 0, false, bad("The uwsgi packet has %q for CONTENT_LENGTH.", shortened(length))
 	}
-	return strconv.FormatUint(n, 10), nil
+	return int64(size), true, nil
 }
 
 // isToken tells whether a string may be a method or a header's name.
@@ -240,9 +240,10 @@ func isValue(s string) bool {
 
 // beginning is what [readPacket] found.
 type beginning struct {
-	text  []byte            // the request as HTTP, up to its body
-	vars  map[string]string // the packet's variables
-	taken int               // how many bytes of the input the packet is
+	text   []byte            // the request as HTTP, up to its body
+	length int64             // of the body
+	vars   map[string]string // the packet's variables
+	taken  int               // how many bytes of the input the packet is
 }
 
 // errMore says that a packet is not complete.
@@ -272,9 +273,9 @@ func readPacket(in []byte, o UWSGIOptions) (beginning, error) {
 	if err != nil {
 		return beginning{}, err
 	}
-	text, named, err := requestText(vars)
+	text, length, named, err := requestText(vars)
 	if err != nil {
 		return beginning{}, err
 	}
-	return beginning{text: text, vars: named, taken: packetHeader + size}, nil
+	return beginning{text: text, length: length, vars: named, taken: packetHeader + size}, nil
 }

@@ -237,7 +237,7 @@ func TestUWSGIRefuses(t *testing.T) {
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n": "HTTP/1.1 400 Bad Request\r\n",
 		"\x05\x00\x00\x00":                  "HTTP/1.1 400 Bad Request\r\n",
 		string(packet("REQUEST_METHOD", "POST", "REQUEST_URI", "/", "HTTP_TRANSFER_ENCODING", "chunked")): "HTTP/1.1 411 Length Required\r\n",
-		string(packet("REQUEST_METHOD", "GET", "REQUEST_URI", "/", "HTTP_HOST", "a b/c")):                  "HTTP/1.1 400 Bad Request",
+		string(packet("REQUEST_METHOD", "GET", "REQUEST_URI", "/", "HTTP_HOST", "a b/c")):                 "HTTP/1.1 400 Bad Request",
 	} {
 		if got := send(t, tcp(), []byte(in)); !strings.HasPrefix(got, want) {
 			t.Errorf("%q: %q", in, got)
@@ -348,10 +348,14 @@ func TestUWSGIAnswers(t *testing.T) {
 	if got := send(t, tcp(), get("/newline")); strings.Contains(got, "\nSet-Cookie") || !strings.Contains(got, "X-A: b") {
 		t.Errorf("%q", got)
 	}
-	// An answer before the body was read arrives although the proxy goes on sending.
+	// An answer before the body was read arrives, also at a proxy that sends all of the body first.
+	early := packet("REQUEST_METHOD", "POST", "REQUEST_URI", "/early", "CONTENT_LENGTH", "20000000")
+	if got := send(t, tcp(), early, make([]byte, 20_000_000)); !strings.HasPrefix(got, "HTTP/1.1 413 ") {
+		t.Errorf("%.100q", got)
+	}
 	c = tcp()
 	go func() {
-		c.Write(packet("REQUEST_METHOD", "POST", "REQUEST_URI", "/early", "CONTENT_LENGTH", "10000000"))
+		c.Write(early)
 		c.Write(make([]byte, 1_000_000))
 	}()
 	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge {
