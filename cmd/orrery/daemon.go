@@ -32,19 +32,19 @@ type inBackground struct {
 
 // start starts it in a session of its own and returns when it serves. The error
 // is the reason why it does not, with the exit status it ended with.
-func (b inBackground) start(ctx context.Context) (pid int, err error) {
+func (b inBackground) start(ctx context.Context) (pid int, note string, err error) {
 	program, err := os.Executable()
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	output, err := openLog(b.log)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer output.Close()
 	said, tell, err := os.Pipe()
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer said.Close()
 	cmd := exec.Command(strings.TrimSuffix(program, " (deleted)"), b.args...)
@@ -53,7 +53,7 @@ func (b inBackground) start(ctx context.Context) (pid int, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	if err = errors.Join(err, tell.Close()); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	pid = cmd.Process.Pid
 	answer := make(chan string, 1)
@@ -68,33 +68,33 @@ func (b inBackground) start(ctx context.Context) (pid int, err error) {
 	for {
 		select {
 		case text := <-answer:
-			if text == "ready" {
-				return pid, nil
+			if note, ready := strings.CutPrefix(text, "ready"); ready {
+				return pid, strings.TrimSpace(note), nil
 			}
 			if text != "" {
 				<-ended
-				return pid, failedStart(text)
+				return pid, "", failedStart(text)
 			}
 			answer = nil // it has closed its end without a word
 		case err := <-ended:
 			reason := fmt.Sprintf("it ended at once (%s)", endOf(err))
 			select {
 			case text := <-answer:
-				if text != "" && text != "ready" {
-					return pid, failedStart(text)
+				if text != "" && !strings.HasPrefix(text, "ready") {
+					return pid, "", failedStart(text)
 				}
 			case <-time.After(time.Second):
 			}
 			if b.log != "" {
 				reason += "; " + b.log + " says why"
 			}
-			return pid, errors.New(reason)
+			return pid, "", errors.New(reason)
 		case <-ticks.C:
 			if b.ready != nil && b.ready(pid) {
-				return pid, nil
+				return pid, "", nil
 			}
 		case <-ctx.Done():
-			return pid, fmt.Errorf("process %d is not ready yet; it goes on starting", pid)
+			return pid, "", fmt.Errorf("process %d is not ready yet; it goes on starting", pid)
 		}
 	}
 }
@@ -147,6 +147,10 @@ var starter = sync.OnceValue(func() *os.File {
 	return os.NewFile(uintptr(fd), "starter")
 })
 
+// starterNote is what whoever started this process should be told besides that
+// it serves.
+var starterNote string
+
 // tellStarter says that this process serves (err is nil), or why it ends.
 // Nobody may be there to be told.
 func tellStarter(status int, err error) {
@@ -154,7 +158,7 @@ func tellStarter(status int, err error) {
 	if pipe == nil {
 		return
 	}
-	text := "ready"
+	text := "ready " + starterNote
 	if err != nil {
 		text = strconv.Itoa(status) + " " + err.Error()
 	}

@@ -29,6 +29,7 @@ const (
 )
 
 func main() {
+	starter() // so that no process that is started from here has its end of the pipe
 	os.Exit(dispatch(filepath.Base(os.Args[0]), os.Args[1:]))
 }
 
@@ -64,6 +65,7 @@ func complain(label string, status int, err error) int {
 	case err == nil:
 		return status
 	case errors.As(err, &invalid):
+		tellStarter(supervisor.ExitConfig, err)
 		fmt.Fprintln(os.Stderr, err)
 		return supervisor.ExitConfig
 	case errors.As(err, &exits):
@@ -71,6 +73,7 @@ func complain(label string, status int, err error) int {
 	case misread:
 		status = exitUsage
 	}
+	tellStarter(status, err)
 	if text := err.Error(); text != "" {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", label, text)
 	}

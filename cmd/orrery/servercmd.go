@@ -156,7 +156,7 @@ func (c *control) startServer(names []string, o startOptions) error {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	pid, err := inBackground{args: args, log: output, ready: c.serves}.start(ctx)
+	pid, _, err := inBackground{args: args, log: output, ready: c.serves}.start(ctx)
 	if err != nil {
 		return err
 	}
