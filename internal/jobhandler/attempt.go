@@ -19,6 +19,9 @@ import (
 
 // handle sees a job through all of its attempts.
 func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
+	if h.isStopping() {
+		return errStopping
+	}
 	p, err := h.prepare(ctx, a.claim)
 	if err != nil {
 		return err
@@ -39,6 +42,9 @@ func (h *Handler) handle(ctx context.Context, a *active, adopted bool) error {
 		next, err := h.attempt(ctx, a, p, handed)
 		if err != nil || next == done {
 			return err
+		}
+		if h.isStopping() {
+			return errStopping
 		}
 		handed = next == sameAttempt
 	}
@@ -520,6 +526,13 @@ func (h *Handler) follow(ctx context.Context, a *active, p *prepared, r runner.R
 				return w.ending, unwritten, err
 			}
 			ended = h.watch(ctx, r, run, external)
+		case <-h.stopping:
+			if unwritten != nil && (!queues(r) || p.dir.Started(run.Attempt) && !p.dir.Voided(run.Attempt)) {
+				if err := start(); err != nil {
+					return runner.Ending{}, unwritten, err
+				}
+			}
+			return runner.Ending{}, unwritten, errStopping
 		case <-blink:
 			blink = nil
 			// What ends in the blink of an eye is written down with its end.
@@ -681,6 +694,8 @@ func (w *waiting) more(ctx context.Context, message string) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-w.h.stopping:
+		return errStopping
 	case <-gaveUp:
 		if !w.stubborn {
 			return errGivenUp
@@ -700,6 +715,8 @@ func (w *waiting) pause(ctx context.Context, message string) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-w.h.stopping:
+		return errStopping
 	case <-t.C:
 		return nil
 	}

@@ -1,5 +1,10 @@
 package jobhandler
 
+import "time"
+
+// GraceOver puts a clock of the test's in the place of the real one.
+func (h *Handler) GraceOver(clock func(time.Duration) <-chan time.Time) { h.graceOver = clock }
+
 // InjectFaults is injectFaults, for the processes of tests.
 var InjectFaults = injectFaults
 

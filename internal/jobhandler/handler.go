@@ -2,6 +2,7 @@ package jobhandler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
@@ -88,6 +89,16 @@ type Handler struct {
 	Police time.Duration
 	// Sweep is how often folders of ended jobs are looked for; an hour if zero.
 	Sweep time.Duration
+	// Grace is how long the steps that jobs are in may take once the handler is to
+	// stop (monitor_thread_join_timeout for each runner); 0 breaks them off.
+	Grace time.Duration
+
+	// stopping is closed when the handler is to stop: jobs that wait are left then.
+	stopping <-chan struct{}
+	// work is what jobs' steps run under, a little longer.
+	work context.Context
+	// graceOver is a clock for tests.
+	graceOver func(time.Duration) <-chan time.Time
 
 	mu     sync.Mutex
 	active map[int64]*active
@@ -115,6 +126,9 @@ const MovedTopic = "job-moved"
 // loop makes no progress (ErrStuck). It returns when no transaction of this
 // handler is open any more, except with ErrStuck; jobs that run go on and are
 // taken over by others, or by the next process of this name.
+//
+// When ctx ends, no job is taken any more, from that moment. A step that a job is
+// in (being prepared and handed over, being collected) is finished, within Grace.
 func (h *Handler) Run(ctx context.Context) error {
 	for _, d := range []struct {
 		value    *time.Duration
@@ -128,16 +142,20 @@ func (h *Handler) Run(ctx context.Context) error {
 	h.again = make(chan struct{}, 1)
 	h.starts = &store.Group[*start]{DB: h.DB, Run: h.runStarts}
 	h.ends = &store.Group[*end]{DB: h.DB, Run: h.runEnds}
+	work, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer breakOff()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	h.work, h.stopping = work, ctx.Done()
 	ticker := time.NewTicker(h.Stuck / 2) // between two ticks that saw no beat lies half of the time at least
 	defer ticker.Stop()
 	looped, stuck := make(chan error, 1), make(chan bool, 1)
 	go func() {
 		select {
 		case <-h.Member.Lost(): // whoever waits for the database waits no longer
+			breakOff()
 			cancel()
-		case <-ctx.Done():
+		case <-work.Done():
 		}
 	}()
 	go func() { stuck <- h.pulse.watch(ctx, ticker.C) }()
@@ -147,7 +165,7 @@ func (h *Handler) Run(ctx context.Context) error {
 		select {
 		case err := <-looped:
 			cancel()
-			h.jobs.Wait()
+			h.windUp(err == nil, breakOff)
 			return err
 		case is := <-stuck:
 			if is {
@@ -155,6 +173,46 @@ func (h *Handler) Run(ctx context.Context) error {
 				return ErrStuck
 			}
 		}
+	}
+}
+
+// windUp waits for the steps that jobs are in, within Grace if there is any, and
+// breaks off what is left then.
+func (h *Handler) windUp(graceful bool, breakOff func()) {
+	if graceful && h.Grace > 0 {
+		// Others are woken for new jobs from now on.
+		if _, err := h.Member.Claim(h.work, 0); err != nil {
+			h.Log.Warn("saying that this handler takes no more jobs failed", "error", err)
+		}
+		over := time.After
+		if h.graceOver != nil {
+			over = h.graceOver
+		}
+		finished := make(chan struct{})
+		go func() {
+			h.jobs.Wait()
+			close(finished)
+		}()
+		select {
+		case <-finished:
+		case <-over(h.Grace):
+			h.Log.Warn("steps of jobs were broken off, since they take longer than the handler may take to stop", "after", h.Grace, "jobs", h.has())
+		}
+	}
+	breakOff()
+	h.jobs.Wait()
+}
+
+// errStopping says that a job is left because the handler is to stop. The next
+// one goes on with it.
+var errStopping = errors.New("the handler stops")
+
+func (h *Handler) isStopping() bool {
+	select {
+	case <-h.stopping:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -250,7 +308,7 @@ func (h *Handler) claim(ctx context.Context) (looked bool) {
 		return false
 	}
 	for _, c := range claims {
-		h.start(ctx, c, false)
+		h.start(c, false)
 	}
 	return true
 }
@@ -271,7 +329,7 @@ func (h *Handler) takeOver(ctx context.Context) (more bool) {
 	}
 	for _, c := range claims {
 		h.Log.Info("taking over a job", "job", c.JobID, "pool", c.Pool, "epoch", c.Epoch)
-		h.start(ctx, c, true)
+		h.start(c, true)
 	}
 	return len(claims) == free
 }
@@ -299,7 +357,7 @@ func (h *Handler) resume(ctx context.Context) {
 	}
 	for _, c := range claims {
 		if !handled[c.JobID] {
-			h.start(ctx, c, true)
+			h.start(c, true)
 		}
 	}
 }
@@ -318,8 +376,8 @@ func (h *Handler) releaseStale(ctx context.Context) {
 
 // start sees one job through in a goroutine of its own. A panic fails that job
 // alone.
-func (h *Handler) start(ctx context.Context, c store.Claim, adopted bool) {
-	ctx, cancel := context.WithCancel(ctx)
+func (h *Handler) start(c store.Claim, adopted bool) {
+	ctx, cancel := context.WithCancel(h.work)
 	a := &active{claim: c, cancel: cancel, gaveUp: make(chan struct{}), begun: time.Now(), unplaced: true}
 	h.mu.Lock()
 	if before, mine := h.active[c.JobID]; mine {

@@ -96,6 +96,8 @@ func (h *Handler) delay(ctx context.Context, a *active, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-h.stopping:
+		return errStopping
 	case <-a.gaveUp:
 	case <-t.C:
 	}

@@ -88,7 +88,7 @@ func (h *Handler) run(ctx context.Context, a *active, adopted bool) {
 	case err == nil, errors.Is(err, errSettled):
 	case errors.Is(err, store.ErrClaimLost):
 		h.Log.Info("a job was moved to another handler", "job", c.JobID)
-	case ctx.Err() != nil: // this handler stops; the job stays its name's
+	case ctx.Err() != nil || errors.Is(err, errStopping): // the job stays its name's
 	case store.Outage(err):
 		h.interrupted.Store(true)
 		h.Log.Warn("the database does not serve; the job is taken up again later", "job", c.JobID, "error", err)
