@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"web":        {"galaxy", "access", "user", "api", "listen", "telemetry", "web/client"},
 
 	"supervisor": {"config", "listen"},
+	"admin":      {"galaxy", "telemetry", "supervisor", "listen"},
 	"units":      {"config", "listen", "supervisor"},
 
 	// For tests.
