@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"orrery/internal/config"
 	"orrery/internal/destination"
@@ -175,6 +176,7 @@ func (p *process) handler(ctx context.Context, member *pool.Member, runners map[
 			slices.ContainsFunc(jobs.Tools, func(t config.ToolMapping) bool { return len(t.Params) > 0 }),
 		MetricsOf: metrics, JobsDir: p.cfg.JobWorkingDirectory, Cleanup: p.cfg.CleanupJob, Locked: p.locked.Locked, Observe: p.seen,
 		Internal: map[string]jobhandler.InternalTool{upload.ToolID: p.uploads}, Log: p.log.Logger,
+		Grace: p.cfg.MonitorThreadJoinTimeout * time.Duration(len(runners)),
 		Evaluate: tool.EvalInput{
 			Dir:       tool.EvalDirs{Root: p.cfg.Root, Data: p.cfg.ToolDataPath, NewFile: p.cfg.NewFilePath},
 			GalaxyURL: p.cfg.InfrastructureURL, AdminUsers: strings.Join(p.cfg.AdminUsers, ","),

@@ -83,6 +83,8 @@ func open(ctx context.Context, f *processFlags) (p *process, err error) {
 	options := telemetry.Options{Process: f.serverName, Level: logLevel(p.cfg), Format: telemetry.Format(p.cfg.LogFormat)}
 	if !f.foreground {
 		options.File, options.Streams = filepath.Join(p.cfg.LogDir, f.serverName+".log"), true
+	} else if f.logFile != "" {
+		options.File, options.Streams = f.logFile, f.daemonize && f.daemonLogFile == ""
 	}
 	if p.log, err = telemetry.Open(options); err != nil {
 		return p, err
@@ -246,12 +248,20 @@ func (p *process) close() error {
 	return err
 }
 
-// stopSignal gives a context that ends at a signal to stop, or when the
-// supervisor is gone.
+// stopSignal gives a context that ends when this process is to stop: at SIGTERM,
+// or when the supervisor is gone for good. Without a supervisor SIGINT stops, too;
+// with one, the terminal's Ctrl-C is the supervisor's to act on. SIGUSR1 opens the
+// logs anew.
 func (p *process) stopSignal() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(ctx)
 	signal.Ignore(syscall.SIGHUP)
+	if p.child == nil {
+		ctx, cancel = signal.NotifyContext(ctx, os.Interrupt)
+	} else {
+		signal.Ignore(os.Interrupt)
+	}
+	reopened := p.log.ReopenOn(syscall.SIGUSR1)
 	if gone := p.child.Gone(); gone != nil {
 		go func() {
 			select {
@@ -262,7 +272,7 @@ func (p *process) stopSignal() (context.Context, context.CancelFunc) {
 			}
 		}()
 	}
-	return ctx, func() { cancel(); stop() }
+	return ctx, func() { cancel(); stop(); reopened() }
 }
 
 // textParams are a destination's parameters as text, as the job's row keeps

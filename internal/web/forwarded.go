@@ -50,7 +50,7 @@ func (t Trusted) has(a netip.Addr) bool {
 // Forwarded makes requests that came through a proxy what they were before: r.RemoteAddr is the visitor's address,
 // r.Host what the browser asked for. Afterwards the header X-Forwarded-Proto says nothing but “https”, when the browser
 // spoke that to the proxy, and X-Forwarded-Prefix the path that a proxy removed; all else that proxies say of themselves
-// is gone. From whoever is not trusted, nothing of it is believed. Peers on UNIX sockets always are: the socket's mode
+// is gone; the request's id in X-Request-Id stays. From whoever is not trusted, nothing of it is believed. Peers on UNIX sockets always are: the socket's mode
 // says who may connect.
 //
 // It is to be the first handler, so that every other may take the request's fields for what they say.
@@ -67,7 +67,7 @@ type forwarded struct {
 
 // proxyHeaders are those by which proxies tell of the request that they got.
 var proxyHeaders = []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Port",
-	"X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Url-Scheme", "Forwarded"}
+	"X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Url-Scheme", "Forwarded", RequestIDHeader}
 
 // ServeHTTP implements http.Handler.
 func (f *forwarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -92,12 +92,15 @@ func (f *forwarded) believes(peer string) bool {
 func (f *forwarded) apply(r *http.Request) {
 	h := r.Header
 	hops, host, prefix := h.Values("X-Forwarded-For"), first(h.Values("X-Forwarded-Host")), first(h.Values("X-Forwarded-Prefix"))
-	secure := encrypted(h)
+	secure, id := encrypted(h), h[RequestIDHeader]
 	for _, name := range proxyHeaders {
 		delete(h, name)
 	}
 	if !f.believes(r.RemoteAddr) {
 		return
+	}
+	if id != nil {
+		h[RequestIDHeader] = id
 	}
 	if visitor, ok := f.visitor(hops); ok {
 		r.RemoteAddr = net.JoinHostPort(visitor.String(), "0")

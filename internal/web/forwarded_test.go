@@ -63,6 +63,23 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
+func TestRequestIDsAreThoseOfProxies(t *testing.T) {
+	for peer, want := range map[string]string{"127.0.0.1:5": "abc", "192.0.2.7:5": ""} {
+		trusted, err := ParseTrusted(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "/x", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Request-Id", "abc")
+		Forwarded(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got := r.Header.Get("X-Request-Id"); got != want {
+				t.Errorf("%s: the id is %q", peer, got)
+			}
+		}), trusted).ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
 func TestHTTPSWithoutAProxy(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.TLS = &tls.ConnectionState{}

@@ -4,16 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"orrery/internal/api"
+	"orrery/internal/config"
 	"orrery/internal/dataset"
 	"orrery/internal/galaxy"
 	"orrery/internal/history"
@@ -31,9 +31,9 @@ import (
 // this server for.
 const version = `{"version_major":"26.1","version_minor":"2"}`
 
-// runWeb is `orrery web`, a web worker.
-func runWeb(args []string) error {
-	f, err := parseProcess("web", args)
+// runWorker is `orrery worker`, a web worker.
+func runWorker(args []string) error {
+	f, err := parseProcess("worker", args)
 	if err != nil {
 		return err
 	}
@@ -47,77 +47,108 @@ func runWeb(args []string) error {
 	return errors.Join(err, p.close())
 }
 
-// serve answers HTTP, and in all-in-one runs jobs too, until ctx ends.
+// serve answers HTTP, and in all-in-one runs jobs too, until ctx ends; then it
+// drains.
 func (p *process) serve(ctx context.Context) error {
-	if len(p.sockets) == 0 {
-		var err error
-		if p.sockets, err = listen.OpenAll(p.binds()); err != nil {
-			return err
-		}
+	if err := p.listen(); err != nil {
+		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	site, err := p.site(ctx)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler: site, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	failures := make(chan error, len(p.sockets)+1)
-	for _, s := range p.sockets {
-		l, err := s.Listener()
-		if err != nil {
-			return err
-		}
-		wg.Go(func() {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-				failures <- err
-				cancel()
-			}
-		})
-	}
-	if p.flags.handleJobs {
-		wg.Go(func() {
-			if err := p.handle(ctx, "all"); err != nil {
-				failures <- err
-				cancel()
-			}
-		})
-	}
-	if err := p.child.Ready(); err != nil {
+	observed, err := p.observed(site)
+	if err != nil {
 		return err
 	}
-	wg.Go(func() { p.sweepUploads(ctx) })
-	<-ctx.Done()
-	// What is being answered is finished; what is idle is closed.
-	shutdown, done := context.WithTimeout(context.Background(), 30*time.Second)
-	defer done()
-	err = server.Shutdown(shutdown)
+	limits := p.own.Limits
+	trusted, err := web.ParseTrusted(limits.ForwardedAllowIPs)
 	if err != nil {
-		err = errors.Join(err, server.Close())
+		return err
 	}
-	wg.Wait()
-	close(failures)
-	for f := range failures {
-		err = errors.Join(err, f)
+	withdraw := func() {}
+	if c, ok := any(p.child).(interface {
+		Offer(runDir string, sockets []*listen.Socket) (func(), error)
+	}); ok {
+		if withdraw, err = c.Offer(runDir(p.cfg), p.sockets); err != nil {
+			return err
+		}
 	}
+	var handler sync.WaitGroup
+	var handlerErr error
+	if p.flags.handleJobs {
+		handler.Go(func() {
+			if handlerErr = p.handle(ctx, "all"); handlerErr != nil {
+				cancel()
+			}
+		})
+	}
+	handler.Go(func() { p.sweepUploads(ctx) })
+	options := web.ServeOptions{
+		Timeout: time.Duration(limits.Timeout) * time.Second, KeepAlive: time.Duration(limits.KeepAlive) * time.Second,
+		Trusted: trusted, Ready: p.child.Ready, Log: p.log.Logger,
+		Linger: func() time.Duration {
+			withdraw() // the listeners are closed
+			return p.linger()
+		},
+		Busy: func(requests int) {
+			c, ok := any(p.child).(interface{ Busy(n int) error })
+			if !ok {
+				return
+			}
+			if err := c.Busy(requests); err != nil {
+				p.log.Warn("telling the supervisor what is still under way failed", "error", err)
+			}
+		},
+	}
+	if p.flags.foreground {
+		options.Mercy = foregroundMercy
+	}
+	began := time.Now()
+	err = web.Serve(ctx, p.sockets, observed, options)
+	cancel()
+	handler.Wait()
+	p.log.Info("everything is answered; this process ends", "served for", time.Since(began).Round(time.Second))
+	withdraw()
+	return errors.Join(err, handlerErr)
+}
+
+// foregroundMercy is how long a web worker that nobody supervises waits for
+// requests that move no byte when it is stopped.
+const foregroundMercy = 30 * time.Second
+
+// listen opens the sockets of a web worker that nobody handed any to.
+func (p *process) listen() (err error) {
+	if len(p.sockets) > 0 {
+		return nil
+	}
+	specs := p.own.Listeners
+	for _, other := range p.plan.Processes {
+		if len(specs) == 0 && other.Kind == supervisor.Web {
+			specs = other.Listeners
+		}
+	}
+	if len(specs) == 0 {
+		specs = []listen.Spec{{Bind: "localhost:8080", Protocol: listen.HTTP}}
+	}
+	p.sockets, err = listen.OpenSpecs(specs)
 	return err
 }
 
-// binds are the addresses of a web worker that nobody handed listeners to.
-func (p *process) binds() []string {
-	if len(p.own.Binds) > 0 {
-		return p.own.Binds
+// linger is how long connections may be idle now that this process ends. When
+// another has its place, they stay open for a while, so that no client finds one
+// closed that it is about to use. When the server stops, nobody waits for them.
+func (p *process) linger() time.Duration {
+	if p.child == nil {
+		return 0
 	}
-	for _, other := range p.plan.Processes {
-		if other.Kind == supervisor.Web {
-			return other.Binds
-		}
+	text, err := os.ReadFile(filepath.Join(runDir(p.cfg), p.flags.serverName+".pid"))
+	if err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(os.Getpid()) {
+		return 0
 	}
-	return []string{"localhost:8080"}
+	return web.StandardLinger
 }
 
 // site puts the API, the client and its pages together.
@@ -194,6 +225,8 @@ func (p *process) site(ctx context.Context) (*web.Site, error) {
 	return &web.Site{
 		Router: rt, Client: files, Sessions: sessions, Configurations: answers, Brand: cfg.Brand, Prefix: prefix,
 		WelcomeURL: cfg.WelcomeURL, FrameOptions: cfg.XFrameOptions, Version: json.RawMessage(version), Uploads: tus, Log: p.log.Logger,
+		StaticMaps:  staticMaps(cfg.Uwsgi.StaticMaps),
+		Health:      &web.Health{Draining: func() bool { return ctx.Err() != nil }, Ping: p.db.Ping},
 		CurrentUser: func(r *http.Request, a *galaxy.Actor) (any, error) { return users.Current(rt.For(nil, r, a)) },
 	}, nil
 }
@@ -211,6 +244,15 @@ func clientDir(root, static string) string {
 		}
 	}
 	return filepath.Join(root, "client")
+}
+
+// staticMaps are those of the uwsgi section.
+func staticMaps(maps []config.StaticMap) []web.StaticMap {
+	out := make([]web.StaticMap, len(maps))
+	for i, m := range maps {
+		out[i] = web.StaticMap(m)
+	}
+	return web.SortStaticMaps(out)
 }
 
 // trustedTools reads the list of tools whose HTML is shown as it is.
