@@ -147,6 +147,9 @@ func (p *pager) items(items []item) {
 
 // placeholder is what stands for an option's value.
 func placeholder(o option) string {
+	if p, ok := o.Value.(interface{ Placeholder() string }); ok {
+		return p.Placeholder()
+	}
 	value, _ := flag.UnquoteUsage(o.Flag)
 	if strings.Contains(o.Usage, "`") {
 		return value
@@ -166,7 +169,7 @@ func (p *pager) option(o option) {
 		names[i] = dashed(name)
 	}
 	line := strings.Join(names, ", ")
-	if !isBool(o.Flag) {
+	if value != "" && !(isBool(o.Flag) && !strings.HasPrefix(value, "[")) {
 		line += " " + value
 	}
 	p.line(7, line)

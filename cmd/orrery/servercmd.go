@@ -36,10 +36,35 @@ func runCommand(args []string) error {
 	if _, err := parseWords(fs, args, 0); err != nil {
 		return err
 	}
-	return superviseServer(runOptions{
+	options := runOptions{
 		Name: "orrery", Scope: supervisor.ScopeAll, Load: loader(*path), PIDFile: o.pidFile, LogFile: o.logFile, Daemon: *daemon,
 		Args: append([]string{"run"}, args...),
-	})
+	}
+	return options.serve()
+}
+
+// serve runs a supervisor, here or in the background. A process that somebody
+// put into the background already stays there.
+func (o runOptions) serve() error {
+	if !o.Daemon || starter() != nil {
+		o.Daemon = false
+		return superviseServer(o)
+	}
+	cfg, _, err := o.Load()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	c := control{cfg: cfg}
+	pid, _, err := inBackground{args: o.Args, log: o.LogFile, ready: c.serves}.start(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("started: process %d; log files are in %s\n", pid, cfg.LogDir)
+	return nil
 }
 
 // loader reads a configuration, at each reload again.
