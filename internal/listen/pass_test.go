@@ -254,6 +254,55 @@ func TestZergPool(t *testing.T) {
 	}
 }
 
+// shortOfDescriptors is a listener of a process that has no descriptor left for a while.
+type shortOfDescriptors struct {
+	net.Listener
+	failures []error
+}
+
+func (l *shortOfDescriptors) Accept() (net.Conn, error) {
+	if len(l.failures) > 0 {
+		err := l.failures[0]
+		l.failures = l.failures[1:]
+		return nil, err
+	}
+	return l.Listener.Accept()
+}
+
+func TestZergPoolOutlivesWantOfDescriptors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "z")
+	for _, last := range []error{nil, syscall.EBADF} {
+		pool, err := OpenSpec(ZergSpec(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := pool.Listener()
+		if err != nil {
+			t.Fatal(err)
+		}
+		short := &shortOfDescriptors{l, []error{os.NewSyscallError("accept4", syscall.EMFILE), syscall.ENFILE}}
+		if last != nil {
+			short.failures = append(short.failures, last)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- serveZerg(ctx, short, nil, func(err error) { t.Error(err) }) }()
+		if last == nil {
+			if _, err := AttachZerg(t.Context(), path); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		}
+		if err := <-ended; !errors.Is(err, last) {
+			t.Errorf("%v, want %v", err, last)
+		}
+		cancel()
+		if err := pool.Remove(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestNoZergPool(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

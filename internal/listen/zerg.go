@@ -35,6 +35,10 @@ func ServeZerg(ctx context.Context, pool *Socket, sockets []*Socket, report func
 	if err != nil {
 		return err
 	}
+	return serveZerg(ctx, l, sockets, func(err error) { report(fmt.Errorf("the Zerg pool at %s: %w", pool.Address, err)) })
+}
+
+func serveZerg(ctx context.Context, l net.Listener, sockets []*Socket, report func(error)) error {
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	defer l.Close()
 	var attached sync.WaitGroup
@@ -50,7 +54,7 @@ func ServeZerg(ctx context.Context, pool *Socket, sockets []*Socket, report func
 			return nil
 		case err != nil:
 			if !passing(err) {
-				return fmt.Errorf("the Zerg pool at %s: %w", pool.Address, err)
+				return fmt.Errorf("the Zerg pool at %s: %w", l.Addr(), err)
 			}
 			select {
 			case <-ctx.Done():
@@ -70,7 +74,7 @@ func ServeZerg(ctx context.Context, pool *Socket, sockets []*Socket, report func
 			defer func() { <-places }()
 			defer conn.Close()
 			if err := attach(conn, sockets); err != nil {
-				report(fmt.Errorf("the Zerg pool at %s: %w", pool.Address, err))
+				report(err)
 			}
 		}()
 	}
