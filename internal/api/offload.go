@@ -39,6 +39,7 @@ func (o Offload) handOver(r *Request, body *dataset.Body) bool {
 	} else {
 		header.Set("X-Sendfile", escaped)
 	}
+	header.Set("Accept-Ranges", "bytes") // Apache does not say so itself
 	r.W.WriteHeader(http.StatusOK)
 	return true
 }

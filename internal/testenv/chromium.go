@@ -54,6 +54,21 @@ type Browser struct {
 // At the end of the test it is closed, and any page error, error in the console or failed request fails the test.
 func OpenBrowser(t testing.TB, allowed ...string) *Browser {
 	t.Helper()
+	return openBrowser(t, nil, allowed)
+}
+
+// OpenBrowser is the function of that name for a browser to which a proxy is the site SiteName, whose certificate it
+// takes.
+func (p *WebProxy) OpenBrowser(allowed ...string) *Browser {
+	p.t.Helper()
+	rule := func(port, to int) string { return fmt.Sprintf("MAP %s:%d 127.0.0.1:%d", SiteName, port, to) }
+	return openBrowser(p.t, []chromedp.ExecAllocatorOption{
+		chromedp.Flag("host-resolver-rules", rule(80, p.HTTP)+","+rule(443, p.HTTPS)), chromedp.Flag("ignore-certificate-errors", true),
+	}, allowed)
+}
+
+func openBrowser(t testing.TB, more []chromedp.ExecAllocatorOption, allowed []string) *Browser {
+	t.Helper()
 	external(t)
 	program := need(t, chromium)
 	b := &Browser{
@@ -77,7 +92,7 @@ func OpenBrowser(t testing.TB, allowed ...string) *Browser {
 	if os.Getuid() == 0 { // Chromium refuses its sandbox to root
 		options = append(options, chromedp.NoSandbox)
 	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	t.Cleanup(cancel)
 	tab, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)

@@ -37,7 +37,7 @@ type Options struct {
 	Gravity    map[string]any // further settings of the gravity: section
 	Uwsgi      string         // the lines of a uwsgi: section, in place of gravity:; http is added
 	// Files are written into the server's folder before it starts, by their names in it. In them, and in settings that
-	// are texts, @DIR@ stands for that folder.
+	// are texts, @DIR@ stands for that folder, and @PORT@ for the server's port.
 	Files map[string]string
 	Env   []string      // further environment variables, NAME=value
 	Start time.Duration // how long the start may take, 60 s when 0
@@ -56,6 +56,7 @@ type Instance struct {
 	binary string
 	mark   string
 	env    []string
+	port   int
 	start  time.Duration
 
 	mu      sync.Mutex
@@ -155,7 +156,7 @@ func prepare(t testing.TB, options Options) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.URL = "http://127.0.0.1:" + strconv.Itoa(port)
+	s.port, s.URL = port, "http://127.0.0.1:"+strconv.Itoa(port)
 	s.env = append(append(os.Environ(), markVariable+"="+s.mark), options.Env...)
 	for name, content := range options.Files {
 		name = filepath.Join(dir, name)
@@ -167,7 +168,7 @@ func prepare(t testing.TB, options Options) (*Instance, error) {
 	uwsgi := ""
 	if options.Uwsgi != "" {
 		delete(configuration, "gravity")
-		uwsgi = fmt.Sprintf("uwsgi:\n%s\n    http: 127.0.0.1:%d\n", options.Uwsgi, port)
+		uwsgi = fmt.Sprintf("uwsgi:\n%s\n    http: 127.0.0.1:%d\n", s.inDir(options.Uwsgi), port)
 	}
 	// JSON is YAML, and quotes everything rightly.
 	text, err := json.MarshalIndent(configuration["galaxy"], "", "  ")
@@ -209,11 +210,20 @@ func (s *Instance) configuration(options Options, port int) map[string]any {
 	return map[string]any{"gravity": gravity, "galaxy": galaxy}
 }
 
-func (s *Instance) inDir(text string) string { return strings.ReplaceAll(text, "@DIR@", s.Dir) }
+func (s *Instance) inDir(text string) string {
+	return strings.NewReplacer("@DIR@", s.Dir, "@PORT@", strconv.Itoa(s.port)).Replace(text)
+}
 
 func (s *Instance) inSetting(value any) any {
-	if text, ok := value.(string); ok {
-		return s.inDir(text)
+	switch value := value.(type) {
+	case string:
+		return s.inDir(value)
+	case map[string]any:
+		within := make(map[string]any, len(value))
+		for name, value := range value {
+			within[name] = s.inSetting(value)
+		}
+		return within
 	}
 	return value
 }

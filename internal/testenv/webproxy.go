@@ -30,7 +30,7 @@ type WebProxy struct {
 	Dir string // a folder of its own, which its user can read
 	// HTTP and HTTPS are the ports of 127.0.0.1 that stand for 80 and 443.
 	HTTP, HTTPS int
-	// User is whom it runs as: www-data when the test is root.
+	// User is whom it runs as: when the test is root, www-data, as a member of the test's group.
 	User string
 
 	t       testing.TB
@@ -202,8 +202,9 @@ func asWebUser(p *WebProxy) (*syscall.SysProcAttr, error) {
 		uid, err1 := strconv.Atoi(found.Uid)
 		gid, err2 := strconv.Atoi(found.Gid)
 		p.User = name
-		return &syscall.SysProcAttr{Setpgid: true, Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}},
-			errors.Join(err1, err2, os.Chown(p.Dir, uid, gid))
+		// As after «usermod -aG galaxy www-data»: the servers under test run as this user.
+		credential := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: []uint32{uint32(os.Getgid())}}
+		return &syscall.SysProcAttr{Setpgid: true, Credential: credential}, errors.Join(err1, err2, os.Chown(p.Dir, uid, gid))
 	}
 	return nil, errors.New("there is neither a user www-data nor nobody to run a web server as")
 }
