@@ -1,20 +1,25 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"orrery/internal/config"
 	"orrery/internal/listen"
@@ -43,124 +48,526 @@ type runOptions struct {
 	Args []string
 }
 
-// runServer is `orrery run`: the supervisor with all processes.
-func runServer(args []string) error {
-	fs := flag.NewFlagSet("orrery run", flag.ContinueOnError)
-	path := configFlag(fs)
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	return superviseServer(runOptions{
-		Name: "orrery", Scope: supervisor.ScopeAll, Args: append([]string{"run"}, args...),
-		Load: func() (*config.Config, []config.Problem, error) { return load(*path) },
-	})
+// server is a supervisor with what cmd adds to it.
+type server struct {
+	o     runOptions
+	log   *telemetry.Log
+	known kept
+	// cfg and plan are those of the configuration that was read last.
+	cfg  *config.Config
+	plan *supervisor.Plan
+	// zerg are the addresses of sockets that a Zerg pool gave.
+	zerg []listen.Spec
+	// given are the addresses of sockets that systemd gave and that the configuration does not name.
+	given []listen.Spec
+
+	pid, pid2 *pidFile
+	own       func() // ends what serves on the supervisor's own sockets
 }
 
+// kept is what the program that takes this one's place has to know before it can read the configuration, which may be
+// wrong by then.
+type kept struct {
+	DataDir, LogFile  string
+	Level             slog.Level
+	Format            telemetry.Format
+	Streams           bool
+	DrainLimit        time.Duration
+	PIDFile, PIDFile2 string
+	Zerg, Given       []listen.Spec
+	Config            string
+}
+
+// runProbe is `orrery probe VERSION COMMAND ...`: the supervisor asks the program on disk whether it could take its
+// place.
+func runProbe(args []string) error {
+	if len(args) < 2 || args[0] != strconv.Itoa(supervisor.StateVersion) {
+		return fmt.Errorf("this program takes over from supervisors of version %d only; stop the server and start it again", supervisor.StateVersion)
+	}
+	probing = true
+	if status := dispatch(programName, args[1:]); status != 0 {
+		return &statusError{errors.New(""), status}
+	}
+	return nil
+}
+
+// probing is set in a probe: what would start a server only says whether it could.
+var probing bool
+
+const programName = "orrery"
+
 // superviseServer runs a supervisor with its processes until it is told to stop.
-func superviseServer(o runOptions) error {
+func superviseServer(o runOptions) (err error) {
+	if probing {
+		return probe(o)
+	}
+	state, err := supervisor.Inherited()
+	if err != nil {
+		return err
+	}
+	if state != nil {
+		return takeOver(o, state)
+	}
+	if o.Daemon && starter() == nil {
+		return daemonize(o)
+	}
+	defer func() {
+		if err != nil {
+			tellStarter(exitFailed, err)
+		}
+	}()
+	r := &server{o: o}
+	// Before anything is opened, for descriptors are handed over by their numbers.
+	given, err := listen.Inherit()
+	if err != nil {
+		return err
+	}
 	cfg, problems, err := o.Load()
 	if err != nil {
 		return err
 	}
-	planned, err := supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database))
+	if len(cfg.Uwsgi.Zerg) > 0 {
+		zerg, err := attachZerg(cfg)
+		if err != nil {
+			return err
+		}
+		for _, s := range zerg {
+			r.zerg = append(r.zerg, s.Spec)
+		}
+		given = append(given, zerg...)
+	}
+	wanted, err := r.wanted(cfg, given)
 	if err != nil {
 		return err
 	}
-	planned = planned.Only(o.Scope)
+	if err := r.prepare(problems); err != nil {
+		return err
+	}
+	defer r.log.Close()
+	return r.run(wanted, given, nil)
+}
+
+// probe checks all that can be checked without disturbing the server that runs.
+func probe(o runOptions) error {
+	child, err := supervisor.FromEnvironment()
+	if err != nil {
+		return err
+	}
+	cfg, _, err := o.Load()
+	if err != nil {
+		return err
+	}
+	if _, err := (&server{o: o}).wanted(cfg, nil); err != nil {
+		return err
+	}
+	return child.Ready()
+}
+
+// takeOver goes on as the supervisor that this program was a moment ago.
+func takeOver(o runOptions, state *supervisor.State) error {
+	r := &server{o: o}
+	if err := json.Unmarshal(state.Extra(), &r.known); err != nil {
+		return fmt.Errorf("the predecessor's state: %w", err)
+	}
+	r.zerg, r.given = r.known.Zerg, r.known.Given
+	files := state.Kept()
+	for _, pid := range []struct {
+		path string
+		file **pidFile
+	}{{r.known.PIDFile, &r.pid}, {r.known.PIDFile2, &r.pid2}} {
+		if pid.path != "" && len(files) > 0 {
+			*pid.file, files = &pidFile{pid.path, files[0]}, files[1:]
+		}
+	}
+	if err := r.openLog(); err != nil {
+		return err
+	}
+	defer r.log.Close()
+	return r.run(supervisor.Wanted{}, nil, state)
+}
+
+// daemonize starts the server in the background and waits until it serves.
+func daemonize(o runOptions) error {
+	log := o.LogFile
+	if log == "" {
+		cfg, _, err := o.Load()
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(cfg.LogDir, 0o755); err != nil {
+			return fmt.Errorf("making the folder of the logs: %w", err)
+		}
+		log = filepath.Join(cfg.LogDir, "orrery.log")
+	}
+	_, note, err := inBackground{args: o.Args, log: log}.start(context.Background())
+	if err == nil && note != "" {
+		fmt.Println(note)
+	}
+	return err
+}
+
+// attachZerg takes the sockets of the Zerg pools that the configuration names.
+func attachZerg(cfg *config.Config) (sockets []*listen.Socket, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), zergPatience)
+	defer cancel()
+	for _, path := range cfg.Uwsgi.Zerg {
+		more, err := listen.AttachZerg(ctx, path)
+		if err != nil {
+			listen.CloseAll(sockets)
+			return nil, err
+		}
+		for _, s := range more {
+			if p := cfg.Uwsgi.ZergProtocol; p != "" {
+				s.Spec.Protocol = listen.Protocol(p)
+			}
+		}
+		sockets = append(sockets, more...)
+	}
+	return sockets, nil
+}
+
+// zergPatience is how long a Zerg pool is waited for.
+const zergPatience = 30 * time.Second
+
+// wanted makes of a configuration what the supervisor is to run, or says why it cannot.
+func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.Wanted, error) {
+	var none supervisor.Wanted
+	plan, err := supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database))
+	if err != nil {
+		return none, err
+	}
+	plan = plan.Only(r.o.Scope)
 	if err := checkRules(cfg); err != nil {
-		return err
+		return none, err
 	}
-	planned.Warnings = append(planned.Warnings, unserved(cfg.Jobs)...)
-	plan := planned.Processes
-	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
-		return fmt.Errorf("making data_dir: %w", err)
+	if r.known.DataDir != "" && cfg.DataDir != r.known.DataDir {
+		return none, fmt.Errorf("data_dir is %s now and was %s: that takes a stop and a start", cfg.DataDir, r.known.DataDir)
 	}
-	log, err := telemetry.Open(telemetry.Options{
-		Process: "supervisor", File: filepath.Join(cfg.LogDir, "orrery.log"), Level: logLevel(cfg),
-		Mirror: os.Stderr, MirrorLevel: slog.LevelWarn,
-	})
-	if err != nil {
-		return err
+	plan.Warnings = append(plan.Warnings, unserved(cfg.Jobs)...)
+	r.cfg, r.plan = cfg, plan
+	r.listenersOf(given)
+	wanted := supervisor.Wanted{Config: cfg.Path, Files: filesOf(cfg), Own: slices.Clone(plan.Own), Signals: map[os.Signal]supervisor.Action{}}
+	for sig, action := range plan.Signals {
+		wanted.Signals[sig] = action
 	}
-	defer log.Close()
-	for _, p := range problems {
-		level := slog.LevelInfo
-		if p.Severity == config.Warning {
-			level = slog.LevelWarn
+	if len(wanted.Signals) == 0 {
+		wanted.Signals = nil
+	}
+	for _, pool := range cfg.Uwsgi.ZergPools {
+		wanted.Own = append(wanted.Own, listen.ZergSpec(pool.Path))
+		for _, l := range pool.Addresses {
+			wanted.Own = append(wanted.Own, listen.Spec{Bind: l.Bind, Protocol: listen.Protocol(l.Protocol), CertFile: l.CertFile, KeyFile: l.KeyFile, At: pool.At})
 		}
-		log.Log(context.Background(), level, p.String())
 	}
-	for _, line := range planned.Table() {
-		log.Info(line)
-	}
-	for _, w := range planned.Warnings {
-		log.Warn(w)
-	}
-	sockets, err := listenFor(cfg, plan)
-	if err != nil {
-		return err
-	}
-	specs, err := specsOf(cfg, plan, sockets)
-	if err != nil {
-		return err
-	}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt, syscall.SIGHUP)
-	s := supervisor.New(supervisor.Options{Specs: specs, Log: log.Logger, OnEvent: func(e supervisor.Event) {
-		switch e.Kind {
-		case supervisor.AllReady:
-			greet(os.Stdout, cfg, plan, sockets)
-			// What the start needed is not needed any more.
-			debug.FreeOSMemory()
-		case supervisor.Stopping:
-			fmt.Println("Stopping. Jobs that run go on, and are taken up again at the next start.")
+	wanted.Specs, err = specsOf(cfg, plan.Processes)
+	return wanted, err
+}
+
+// listenersOf sets what web workers listen on besides what their part of the configuration says: a Zerg pool's sockets,
+// and, as gunicorn does it, systemd's in place of their own.
+func (r *server) listenersOf(given []*listen.Socket) {
+	first := ""
+	var specs []listen.Spec
+	for _, p := range r.plan.Processes {
+		if p.Kind == supervisor.Web {
+			if first == "" {
+				first = p.Group
+			}
+			specs = append(specs, p.Listeners...)
 		}
-		notePID(cfg, e)
-	}})
-	err = s.Run(context.Background(), signals)
-	for _, group := range sockets {
-		for _, socket := range group {
-			err = errors.Join(err, socket.Remove())
+	}
+	systemd := map[string]bool{}
+	if len(given) > len(r.zerg) {
+		sockets := given[:len(given)-len(r.zerg)]
+		missing := listen.Match(sockets, uniqueSpecs(append(specs, r.plan.Own...)))
+		for _, spec := range missing {
+			systemd[spec.Bind] = true
+		}
+		named := map[string]bool{}
+		for _, spec := range append(specs, r.plan.Own...) {
+			named[spec.Bind] = true
+		}
+		r.given = nil
+		for _, s := range sockets {
+			if !named[s.Spec.Bind] {
+				r.given = append(r.given, s.Spec)
+			}
+		}
+	}
+	for i := range r.plan.Processes {
+		p := &r.plan.Processes[i]
+		if p.Kind != supervisor.Web {
+			continue
+		}
+		if len(r.given) > 0 {
+			p.Listeners = slices.DeleteFunc(slices.Clone(p.Listeners), func(s listen.Spec) bool { return systemd[s.Bind] })
+		}
+		if p.Group == first {
+			p.Listeners = slices.Concat(p.Listeners, r.given, r.zerg)
+		}
+	}
+}
+
+func uniqueSpecs(specs []listen.Spec) (out []listen.Spec) {
+	for _, s := range specs {
+		if !slices.ContainsFunc(out, func(o listen.Spec) bool { return o.Bind == s.Bind }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// prepare makes the folders, opens the log and writes the pid file.
+func (r *server) prepare(problems []config.Problem) (err error) {
+	for _, dir := range []string{r.cfg.DataDir, r.cfg.LogDir, runDir(r.cfg)} {
+		mode := fs.FileMode(0o755)
+		if dir == runDir(r.cfg) {
+			mode = 0o700
+		}
+		if err := os.MkdirAll(dir, mode); err != nil {
+			return fmt.Errorf("making the folder %s: %w", dir, err)
+		}
+	}
+	r.known = kept{DataDir: r.cfg.DataDir, LogFile: filepath.Join(r.cfg.LogDir, "orrery.log"), Level: logLevel(r.cfg), Format: telemetry.Format(r.cfg.LogFormat),
+		DrainLimit: r.cfg.DrainLimit, Zerg: r.zerg, Given: r.given, Config: r.cfg.Path}
+	if r.o.LogFile != "" {
+		r.known.Streams = true
+		if r.known.LogFile, err = absolute(r.o.LogFile); err != nil {
+			return err
+		}
+	}
+	if err := r.openLog(); err != nil {
+		return err
+	}
+	r.describe(problems)
+	if r.o.PIDFile != "" {
+		if r.known.PIDFile, err = absolute(r.o.PIDFile); err == nil {
+			r.pid, err = writePID(r.known.PIDFile)
 		}
 	}
 	return err
 }
 
-// listenFor opens each group's addresses once.
-func listenFor(cfg *config.Config, plan []supervisor.Planned) (map[string][]*listen.Socket, error) {
-	sockets := map[string][]*listen.Socket{}
-	for _, p := range plan {
-		if p.Kind != supervisor.Web || sockets[p.Group] != nil {
-			continue
-		}
-		opened, err := listen.OpenAll(p.Binds)
-		if err != nil {
-			return nil, bindError(cfg, p, err)
-		}
-		sockets[p.Group] = opened
+func (r *server) openLog() (err error) {
+	options := telemetry.Options{Process: "supervisor", File: r.known.LogFile, Level: r.known.Level, Format: r.known.Format, Streams: r.known.Streams}
+	if !r.known.Streams {
+		options.Mirror, options.MirrorLevel = os.Stderr, slog.LevelWarn
 	}
-	return sockets, nil
+	r.log, err = telemetry.Open(options)
+	return err
 }
 
-// bindError says where a process's addresses are set, or could be.
-func bindError(cfg *config.Config, p supervisor.Planned, err error) error {
-	if p.BindAt != "" {
-		return fmt.Errorf("%s: %w", p.BindAt, err)
+// describe logs what was read.
+func (r *server) describe(problems []config.Problem) {
+	for _, p := range problems {
+		level := slog.LevelInfo
+		if p.Severity == config.Warning {
+			level = slog.LevelWarn
+		}
+		r.log.Log(context.Background(), level, p.String())
 	}
-	file := cfg.Path
-	if file == "" {
-		file = "config/galaxy.yml"
+	for _, line := range r.plan.Table() {
+		r.log.Info(line)
 	}
-	where := "gravity: gunicorn: bind"
-	if cfg.Edition == config.Edition1901 {
-		where = "uwsgi: http"
+	for _, w := range r.plan.Warnings {
+		r.log.Warn(w)
 	}
-	return fmt.Errorf("%w (in %s that is %s)", err, file, where)
+	if os.Geteuid() == 0 && r.plan.User == "" {
+		r.log.Warn("the server runs as root, and whoever finds a hole in it or in a tool is root, too; name a user (gravity: galaxy_user, or uwsgi: uid)")
+	}
+}
+
+// load is a reload.
+func (r *server) load() (supervisor.Wanted, error) {
+	cfg, problems, err := r.o.Load()
+	if err != nil {
+		return supervisor.Wanted{}, err
+	}
+	wanted, err := r.wanted(cfg, nil)
+	if err == nil {
+		r.describe(problems)
+	}
+	return wanted, err
+}
+
+// run runs the supervisor to its end.
+func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *supervisor.State) (err error) {
+	extra, err := json.Marshal(r.known)
+	if err != nil {
+		return err
+	}
+	options := supervisor.Options{
+		Name: r.o.Name, Version: Version, RunDir: filepath.Join(r.known.DataDir, "run"), Wanted: wanted, Load: r.load, Given: given, State: state,
+		Probe: append([]string{"probe", strconv.Itoa(supervisor.StateVersion)}, r.o.Args...), Extra: extra, DrainLimit: r.known.DrainLimit,
+		Log: r.log.Logger, Reopen: r.log.Reopen, OnEvent: r.happened, ServeOwn: r.serveOwn,
+	}
+	if r.pid != nil {
+		options.Keep = append(options.Keep, r.pid.file)
+	}
+	if state == nil && r.o.PIDFile2 != "" {
+		// Made now, for by the time that it is written root may be given up.
+		if r.known.PIDFile2, err = absolute(r.o.PIDFile2); err != nil {
+			return err
+		}
+	}
+	options.Opened = r.becomeUser
+	signals := supervisor.CatchSignals(wanted.Signals)
+	s := supervisor.New(options)
+	err = s.Run(context.Background(), signals)
+	r.removePID(r.pid)
+	r.removePID(r.pid2)
+	_ = os.Remove(r.ownPID())
+	return err
+}
+
+// ownPID is the supervisor's file among those of its processes.
+func (r *server) ownPID() string { return filepath.Join(r.known.DataDir, "run", r.o.Name+".pid") }
+
+// removePID removes a pid file, or empties one in a folder of root's.
+func (r *server) removePID(p *pidFile) {
+	if p == nil {
+		return
+	}
+	if err := p.file.Truncate(0); err != nil {
+		r.log.Warn("emptying the pid file", "error", err)
+	}
+	if err := p.remove(); err != nil {
+		r.log.Info("the pid file stays, empty", "error", err)
+	}
+}
+
+// happened follows what the supervisor does.
+func (r *server) happened(e supervisor.Event) {
+	switch e.Kind {
+	case supervisor.AllReady:
+		if r.plan != nil {
+			greet(os.Stdout, r.cfg, r.plan.Processes)
+		}
+		if r.known.PIDFile2 != "" && r.pid2 == nil {
+			var err error
+			if r.pid2, err = writePID(r.known.PIDFile2); err != nil {
+				r.log.Error("the second pid file", "error", err)
+			}
+		}
+		if err := supervisor.NotifyReady(""); err != nil {
+			r.log.Warn("systemd", "error", err)
+		}
+		tellStarter(exitOK, nil)
+		// What the start needed is not needed any more.
+		debug.FreeOSMemory()
+	case supervisor.Stopping:
+		fmt.Println("Stopping. Jobs that run go on, and are taken up again at the next start.")
+		if err := supervisor.NotifyStopping(); err != nil {
+			r.log.Warn("systemd", "error", err)
+		}
+	case supervisor.Taken:
+		debug.FreeOSMemory()
+	}
+	r.notePID(e)
+}
+
+// notePID keeps the process ids of the server's processes in files, for administrators' scripts. A process that is told to
+// stop finds another's id in its file when it has a successor.
+func (r *server) notePID(e supervisor.Event) {
+	if e.Name == "" {
+		return
+	}
+	path := filepath.Join(r.known.DataDir, "run", e.Name+".pid")
+	switch e.Kind {
+	case supervisor.Started:
+		if _, err := os.Stat(path); err == nil && pidAlive(path) {
+			return // a successor, which does not count before it serves
+		}
+		r.writeSmall(path, e.PID)
+	case supervisor.Replaced:
+		r.writeSmall(path, e.PID)
+	case supervisor.Ended:
+		if text, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(e.PID) {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+// pidAlive tells whether a file names a process of this supervisor.
+func pidAlive(path string) bool {
+	pid, err := pidIn(path)
+	if err != nil || pid == 0 {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	return len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid())
+}
+
+func (r *server) writeSmall(path string, pid int) {
+	if err := os.WriteFile(path, []byte(strconv.Itoa(pid)+"\n"), 0o644); err != nil {
+		r.log.Warn("writing a pid file", "error", err)
+	}
+}
+
+// becomeUser gives root up for good, when the configuration says for whom. Ports, logs and pid files are open by now.
+func (r *server) becomeUser() error {
+	defer r.writeSmall(r.ownPID(), os.Getpid())
+	if r.plan.User == "" && r.plan.Group == "" {
+		return nil
+	}
+	if os.Geteuid() == 0 && r.plan.User != "" {
+		if err := r.handFolders(); err != nil {
+			return err
+		}
+	}
+	return listen.DropPrivileges(r.plan.User, r.plan.Group)
+}
+
+// handFolders gives the user, whom the server becomes, what root made for it.
+func (r *server) handFolders() error {
+	user, err := listen.LookupUser(r.plan.User)
+	if err != nil {
+		return err
+	}
+	gid := user.GID
+	if r.plan.Group != "" {
+		if gid, err = listen.LookupGroup(r.plan.Group); err != nil {
+			return err
+		}
+	}
+	run := runDir(r.cfg)
+	paths := []string{r.cfg.DataDir, r.cfg.LogDir, run, r.known.LogFile}
+	if entries, err := os.ReadDir(run); err == nil {
+		for _, e := range entries {
+			paths = append(paths, filepath.Join(run, e.Name()))
+		}
+	}
+	for _, path := range paths {
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		// What is another user's already is not root's to give away.
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 {
+			continue
+		}
+		if err := os.Lchown(path, user.UID, gid); err != nil {
+			return fmt.Errorf("giving %s to the user %s: %w", path, r.plan.User, err)
+		}
+	}
+	return nil
 }
 
 // specsOf says how each planned process is started.
-func specsOf(cfg *config.Config, plan []supervisor.Planned, sockets map[string][]*listen.Socket) ([]supervisor.Spec, error) {
+func specsOf(cfg *config.Config, plan []supervisor.Planned) ([]supervisor.Spec, error) {
 	wd, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	stamp, err := stampOf(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -189,48 +596,123 @@ func specsOf(cfg *config.Config, plan []supervisor.Planned, sockets map[string][
 			// Memory is dearer than time here: the heaps are small.
 			env = append(env, "GOGC=60")
 		}
-		specs = append(specs, supervisor.Spec{
-			Name: p.ServerName, Args: args, Env: env, Dir: wd, LogFile: p.LogFile, Sockets: sockets[groupOf(p)],
-			Umask: p.Umask, StopTimeout: p.StopTimeout,
-		})
+		// Limits of requests are read from the configuration by the worker itself.
+		limits, err := json.Marshal(p.Limits)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(append(limits, stamp...))
+		spec := supervisor.Spec{
+			Name: p.ServerName, Group: p.Group, Service: p.Service, Kind: p.Kind, Args: args, Env: env, Dir: wd, LogFile: p.LogFile,
+			Umask: p.Umask, ReadyTimeout: p.ReadyTimeout, RestartTimeout: p.RestartTimeout, StopTimeout: p.StopTimeout,
+			MemoryLimit: int64(p.MemoryLimit * (1 << 30)), Stamp: hex.EncodeToString(sum[:8]),
+		}
+		if p.Kind == supervisor.Web {
+			spec.Listen = p.Listeners
+		}
+		specs = append(specs, spec)
 	}
 	return specs, nil
 }
 
-// groupOf is the group whose listeners a process gets; handlers get none.
-func groupOf(p supervisor.Planned) string {
-	if p.Kind != supervisor.Web {
-		return "no listeners"
+// filesOf are the files that the configuration was read from, and those that it names.
+func filesOf(cfg *config.Config) []string {
+	files := slices.Concat([]string{cfg.Path, cfg.ObjectStoreConfigFile, cfg.String("job_metrics_config_file")}, toolboxFiles(cfg), cfg.DatatypesFiles)
+	if cfg.Jobs != nil && filepath.IsAbs(cfg.Jobs.Source) {
+		files = append(files, cfg.Jobs.Source)
 	}
-	return p.Group
+	slices.Sort(files)
+	return slices.DeleteFunc(slices.Compact(files), func(path string) bool { return path == "" })
+}
+
+// stampOf stands for what every process reads: the same files, without the sections that say which processes there are.
+func stampOf(cfg *config.Config) ([]byte, error) {
+	hash := sha256.New()
+	for _, path := range filesOf(cfg) {
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if path == cfg.Path {
+			data = withoutSections(data)
+		}
+		fmt.Fprintf(hash, "%s %d\n", path, len(data))
+		hash.Write(data)
+	}
+	return hash.Sum(nil), nil
+}
+
+// withoutSections leaves the sections gravity: and uwsgi: (of galaxy.ini, [uwsgi] and [server:…]) out of a configuration
+// file, with comments and blank lines: what they say of a process is in its arguments, variables and sockets.
+func withoutSections(data []byte) []byte {
+	var out bytes.Buffer
+	left := false
+	for line := range bytes.Lines(data) {
+		text := bytes.TrimRight(line, " \t\r\n")
+		trimmed := bytes.TrimSpace(text)
+		if len(trimmed) == 0 || trimmed[0] == '#' {
+			continue
+		}
+		switch {
+		case text[0] == '[':
+			left = bytes.HasPrefix(text, []byte("[uwsgi]")) || bytes.HasPrefix(text, []byte("[server:"))
+		case text[0] != ' ' && text[0] != '\t' && text[0] != '-' && bytes.ContainsRune(text, ':'):
+			if key, _, _ := bytes.Cut(text, []byte(":")); !bytes.ContainsAny(key, "= ") {
+				left = string(key) == "gravity" || string(key) == "uwsgi"
+			}
+		}
+		if !left {
+			out.Write(text)
+			out.WriteByte('\n')
+		}
+	}
+	return out.Bytes()
 }
 
 // runDir is where process ids and the sockets of wake-ups are.
 func runDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "run") }
 
-// notePID keeps the process ids of the server's processes in files, for
-// administrators' scripts.
-func notePID(cfg *config.Config, e supervisor.Event) {
-	if e.Name == "" {
+// serveOwn serves on the supervisor's own sockets, and hands those of Zerg pools to whoever attaches.
+func (r *server) serveOwn(sockets []*listen.Socket) {
+	if r.own != nil {
+		r.own()
+		r.own = nil
+	}
+	if len(sockets) == 0 {
 		return
 	}
-	path := filepath.Join(runDir(cfg), e.Name+".pid")
-	switch e.Kind {
-	case supervisor.Started:
-		if err := os.MkdirAll(runDir(cfg), 0o700); err == nil {
-			_ = os.WriteFile(path, []byte(strconv.Itoa(e.PID)+"\n"), 0o644)
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	var pools, handed []*listen.Socket
+	for _, s := range sockets {
+		switch s.Spec.Protocol {
+		case listen.Zerg:
+			pools = append(pools, s)
+		case listen.Stats, listen.Admin:
+		default:
+			handed = append(handed, s)
 		}
-	case supervisor.Ended:
-		_ = os.Remove(path)
 	}
+	for _, pool := range pools {
+		all.Go(func() {
+			report := func(err error) { r.log.Warn("a Zerg pool", "error", err) }
+			if err := listen.ServeZerg(ctx, pool, handed, report); err != nil {
+				r.log.Error("the Zerg pool hands out no more sockets", "error", err)
+			}
+		})
+	}
+	r.own = func() { cancel(); all.Wait() }
 }
 
 // greet says in a few lines that the server is up, and what to do next.
-func greet(w io.Writer, cfg *config.Config, plan []supervisor.Planned, sockets map[string][]*listen.Socket) {
+func greet(w io.Writer, cfg *config.Config, plan []supervisor.Planned) {
 	var addresses []string
 	for _, p := range plan {
-		for _, s := range sockets[groupOf(p)] {
-			if url := s.Address.URL(); url != "" && !slices.Contains(addresses, url) {
+		for _, s := range p.Listeners {
+			if url := urlOf(s); url != "" && !slices.Contains(addresses, url) {
 				addresses = append(addresses, url)
 			}
 		}
@@ -263,6 +745,24 @@ func greet(w io.Writer, cfg *config.Config, plan []supervisor.Planned, sockets m
 		fmt.Fprint(w, "               galaxy:\n                 admin_users: you@example.org\n             and start again\n")
 	}
 	fmt.Fprintln(w, "Ctrl-C stops it.")
+}
+
+// urlOf is where a person finds a listener.
+func urlOf(s listen.Spec) string {
+	a, err := listen.Parse(s.Bind)
+	if err != nil {
+		return s.Bind
+	}
+	switch url := a.URL(); s.Protocol {
+	case listen.HTTPS:
+		return "https" + strings.TrimPrefix(url, "http")
+	case listen.UWSGI:
+		return a.String() + " (uwsgi)"
+	case listen.Redirect:
+		return ""
+	default:
+		return url
+	}
 }
 
 func processes(web, handlers int) string {

@@ -75,6 +75,20 @@ func commands() []command {
 			run:      runGalaxy,
 		},
 		{
+			name: "web", group: groupServe, summary: "run web workers alone in the foreground; takes Gunicorn's command line",
+			synopsis: []string{"orrery web [-c FILE] [OPTIONS] [APPLICATION]"},
+			about: []string{
+				"Runs a supervisor with the web workers of the configuration, and nothing else: job handlers are left to others. This is what units of systemd and programs of supervisord call. Every option of Gunicorn's is accepted and wins over the configuration; one without a meaning here is said once. So is the name of the application, which is always Galaxy.",
+				"$GUNICORN_CMD_ARGS holds further options, as for Gunicorn; the command line wins over them.",
+				signalsHelp,
+			},
+			examples: []item{
+				{"orrery web 'galaxy.webapps.galaxy.fast_factory:factory()' --workers 2 --bind 127.0.0.1:8080", "a unit's line for Gunicorn, taken over"},
+				{"orrery web -b unix:/srv/galaxy/var/gunicorn.sock -m 007 -w 4 -t 300", ""},
+			},
+			run: runWebCommand,
+		},
+		{
 			name: "handler", aliases: []string{"galaxy-main"}, group: groupServe, summary: "run one job handler; takes galaxy-main's command line",
 			synopsis: []string{"orrery handler [-c FILE] --server-name NAME [--attach-to-pool POOL]...", "orrery handler [-c FILE] --server-name NAME -d [--pid-file FILE] [--log-file FILE] [--daemon-log-file FILE]"},
 			about: []string{
@@ -227,6 +241,7 @@ func commands() []command {
 			run:      runHelp, completes: commandWords,
 		},
 		{name: "worker", hidden: true, summary: "one web worker, started by a supervisor", run: runWorker},
+		{name: "probe", hidden: true, summary: "say whether this program could take a supervisor's place", run: runProbe},
 		{name: "data-fetch", hidden: true, summary: "fetch one upload, started by a job handler", run: runDataFetch},
 		{name: "__complete", hidden: true, summary: "the words that may follow, for completion", run: runComplete},
 	}

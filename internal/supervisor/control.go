@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"orrery/internal/listen"
 )
 
 // controlSuffix ends the names of control sockets in the run folder.
@@ -58,9 +60,9 @@ type holder struct {
 	PID  int    `json:"pid"`
 }
 
-// openControl takes the name and binds the socket. Where a run folder is shared by several hosts, the second host's
-// supervisor is named NAME-HOST.
-func openControl(dir, name string) (*control, error) {
+// takeName takes the supervisor's name in a run folder, which it makes if need be. Where a run folder is shared by
+// several hosts, the second host's supervisor is named NAME-HOST.
+func takeName(dir, name string) (*control, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the run folder: %w", err)
 	}
@@ -69,7 +71,7 @@ func openControl(dir, name string) (*control, error) {
 		return nil, fmt.Errorf("finding this host's name: %w", err)
 	}
 	lock, by, err := lockName(dir, name, host)
-	if err == nil && lock == nil && by.Host != host {
+	if err == nil && lock == nil && by.Host != "" && by.Host != host {
 		name += "-" + strings.Map(fileChar, host)
 		lock, by, err = lockName(dir, name, host)
 	}
@@ -79,29 +81,25 @@ func openControl(dir, name string) (*control, error) {
 	if lock == nil {
 		return nil, &RunningError{Name: name, PID: by.PID}
 	}
-	c := &control{name: name, dir: dir, lock: lock}
+	return &control{name: name, dir: dir, lock: lock}, nil
+}
+
+// bind opens the socket. The lock says that nobody serves on one that is there.
+func (c *control) bind() error {
 	path := c.path()
-	// The lock says that nobody serves on it.
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		lock.Close()
-		return nil, fmt.Errorf("removing an old control socket: %w", err)
+		return fmt.Errorf("removing an old control socket: %w", err)
 	}
-	err = shortPath(path, func(short string) error {
-		old := syscall.Umask(0o177)
-		defer syscall.Umask(old)
+	return shortPath(path, func(short string) error {
+		// The folder is its owner's alone; the mode says so once more.
 		l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: short})
 		if err != nil {
 			return fmt.Errorf("opening the control socket %s: %w", path, err)
 		}
 		l.SetUnlinkOnClose(false)
 		c.sock = l
-		return nil
+		return os.Chmod(path, 0o600)
 	})
-	if err != nil {
-		lock.Close()
-		return nil, err
-	}
-	return c, nil
 }
 
 func (c *control) path() string { return filepath.Join(c.dir, c.name+controlSuffix) }
@@ -216,8 +214,10 @@ func (c *control) close() error {
 	if c.http != nil {
 		err = errors.Join(err, c.http.Close())
 	}
-	if e := c.sock.Close(); !errors.Is(e, net.ErrClosed) {
-		err = errors.Join(err, e)
+	if c.sock != nil {
+		if e := c.sock.Close(); !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, e)
+		}
 	}
 	return errors.Join(err, c.lock.Close())
 }
@@ -235,37 +235,15 @@ func (l *ownersOnly) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		uid, err := peerUID(conn)
-		if err == nil && (uid == 0 || uid == os.Geteuid()) {
+		err = listen.CheckPeer(conn)
+		if err == nil {
 			return conn, nil
 		}
-		l.log.Warn("a process of another user was refused at the control socket", "uid", uid, "error", err)
+		l.log.Warn("somebody was refused at the control socket", "error", err)
 		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis socket answers its owner and root alone.\n")
 		conn.Close()
 	}
-}
-
-// peerUID asks the kernel who connected.
-func peerUID(conn *net.UnixConn) (int, error) {
-	cred, err := peerCred(conn)
-	if err != nil {
-		return -1, err
-	}
-	return int(cred.Uid), nil
-}
-
-func peerCred(conn *net.UnixConn) (*unix.Ucred, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var cred *unix.Ucred
-	var credErr error
-	if err := raw.Control(func(fd uintptr) { cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
-		return nil, err
-	}
-	return cred, credErr
 }
 
 // answer takes the progress of an order. One without a connection drops it.

@@ -21,49 +21,81 @@ import (
 
 // Spec says how one process is started.
 type Spec struct {
-	Name string
-	// Path is the program; "" is this one.
-	Path string
+	Name string `json:"name"`
+	// Group, Service and Kind are what orders call it by, besides its name; see [Planned].
+	Group   string `json:"group,omitempty"`
+	Service string `json:"service,omitempty"`
+	Kind    Kind   `json:"kind,omitempty"`
+	// Path is the program; "" is the one on disk that this process was started from.
+	Path string `json:"path,omitempty"`
 	// Args are its arguments, without the program's name.
-	Args []string
+	Args []string `json:"args,omitempty"`
 	// Env are variables (NAME=value) beyond this process's own, which they replace.
-	Env []string
-	Dir string // "" is this process's directory
+	Env []string `json:"env,omitempty"`
+	Dir string   `json:"dir,omitempty"` // "" is this process's directory
 	// LogFile takes its standard output and standard error; "" leaves them where this process's are.
-	LogFile string
-	// Sockets are handed over from descriptor 3 on; see [listen.Inherit].
-	Sockets []*listen.Socket
-	Umask   int // 0 or negative: as this process's. Set it with an argument of the child's where 0 is meant
+	LogFile string `json:"log,omitempty"`
+	// Listen are the sockets that it gets, from descriptor 3 on; see [listen.Inherit]. The supervisor opens each address
+	// once for all that name it.
+	Listen []listen.Spec `json:"listen,omitempty"`
+	Umask  int           `json:"umask"` // 0 or negative: as this process's. Set it with an argument of the child's where 0 is meant
 	// ReadyTimeout is how long it may take from its start to its Ready; 0 is 5 minutes. Then it is killed and started again.
-	ReadyTimeout time.Duration
+	ReadyTimeout time.Duration `json:"ready_timeout,omitempty"`
+	// RestartTimeout is the same for a successor; 0 is ReadyTimeout. Then it is killed and its predecessor stays.
+	RestartTimeout time.Duration `json:"restart_timeout,omitempty"`
 	// StopTimeout is how long it may take from SIGTERM to its end; then it is killed. 0 is 65 seconds, as in gravity.
-	StopTimeout time.Duration
+	StopTimeout time.Duration `json:"stop_timeout,omitempty"`
+	// MemoryLimit is in bytes; a process that uses more is replaced gracefully. 0 is no limit.
+	MemoryLimit int64 `json:"memory_limit,omitempty"`
+	// Stamp stands for the files that it reads: another stamp is a reason to replace it.
+	Stamp string `json:"stamp,omitempty"`
+	// Program stands for the program that it was started from. The supervisor sets it.
+	Program string `json:"program,omitempty"`
+}
+
+func (s *Spec) readyTimeout() time.Duration {
+	if s.ReadyTimeout > 0 {
+		return s.ReadyTimeout
+	}
+	return defaultReadyTimeout
+}
+
+func (s *Spec) stopTimeout() time.Duration {
+	if s.StopTimeout > 0 {
+		return s.StopTimeout
+	}
+	return defaultStopTimeout
 }
 
 // running is one started process.
 type running struct {
 	pid    int
 	ready  chan struct{} // closed when it has said «ready»
+	busy   chan struct{} // told, without waiting, when it says that it still moves bytes
 	ended  chan struct{} // closed when it has ended; status is set then
 	status syscall.WaitStatus
+	said   *os.File // the end of the pipe by which it says so
 
 	mu        sync.Mutex
 	collected bool // its id may be another's now
 }
 
-// start starts a process. alive is the end of the pipe by which it notices this process's death.
+// started says what start needs beyond the Spec.
+type started struct {
+	sockets []*listen.Socket
+	alive   int    // the end of the pipe by which the process notices this one's death
+	output  int    // where its output goes in place of Spec.LogFile; 0 is there
+	owner   string // the supervisor's name
+}
+
+// start starts a process.
 //
 // It uses the bare system calls: os/exec would make the shared listening sockets blocking for every process that has
 // them, and a worker that is to stop would then hang in accept.
-func start(s Spec, alive int) (*running, error) {
+func start(s Spec, with started) (*running, error) {
 	path := s.Path
 	if path == "" {
-		var err error
-		if path, err = os.Executable(); err != nil {
-			return nil, fmt.Errorf("finding this program: %w", err)
-		}
-		// A program that was replaced on disk while it runs.
-		path = strings.TrimSuffix(path, " (deleted)")
+		path = Program()
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDONLY, 0)
 	if err != nil {
@@ -71,7 +103,10 @@ func start(s Spec, alive int) (*running, error) {
 	}
 	defer null.Close()
 	output := [2]int{1, 2}
-	if s.LogFile != "" {
+	switch {
+	case with.output > 0:
+		output[0], output[1] = with.output, with.output
+	case s.LogFile != "":
 		if err := os.MkdirAll(filepath.Dir(s.LogFile), 0o755); err != nil {
 			return nil, fmt.Errorf("making the directory of the log: %w", err)
 		}
@@ -88,7 +123,7 @@ func start(s Spec, alive int) (*running, error) {
 	}
 	defer readyWrite.Close()
 	files := []uintptr{null.Fd(), uintptr(output[0]), uintptr(output[1])}
-	for _, socket := range s.Sockets {
+	for _, socket := range with.sockets {
 		fd := socket.FD()
 		if fd < 0 {
 			readyRead.Close()
@@ -96,54 +131,83 @@ func start(s Spec, alive int) (*running, error) {
 		}
 		files = append(files, uintptr(fd))
 	}
-	files = append(files, readyWrite.Fd(), uintptr(alive))
+	files = append(files, readyWrite.Fd(), uintptr(with.alive))
 	env := mergeEnv(os.Environ(), append(append([]string{
 		envReady + "=" + strconv.Itoa(len(files)-2),
 		envAlive + "=" + strconv.Itoa(len(files)-1),
-	}, listen.Environment(s.Sockets)...), s.Env...))
-	pid, err := forkExec(path, append([]string{path}, s.Args...), &syscall.ProcAttr{
+		envName + "=" + s.Name,
+		envOwner + "=" + with.owner,
+	}, listen.Environment(with.sockets)...), s.Env...))
+	pid, err := forkExec(path, append([]string{programName}, s.Args...), &syscall.ProcAttr{
 		Dir: s.Dir, Env: env, Files: files,
 		// A process group of its own: Ctrl-C in the terminal reaches this process alone, which then stops them in order.
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	}, s.Umask)
-	for _, socket := range s.Sockets {
+	for _, socket := range with.sockets {
 		runtime.KeepAlive(socket)
 	}
 	if err != nil {
 		readyRead.Close()
 		return nil, fmt.Errorf("starting %s: %w", path, err)
 	}
-	r := &running{pid: pid, ready: make(chan struct{}), ended: make(chan struct{})}
+	return follow(pid, readyRead, false), nil
+}
+
+// programName is what processes are called: the program may have been called by another of its names.
+const programName = "orrery"
+
+// follow listens to a child process and waits for its end.
+func follow(pid int, said *os.File, isReady bool) *running {
+	r := &running{pid: pid, ready: make(chan struct{}), busy: make(chan struct{}, 1), ended: make(chan struct{}), said: said}
+	if isReady {
+		close(r.ready)
+	}
 	heard := make(chan struct{})
 	go func() {
-		r.awaitReady(readyRead)
+		r.hear(isReady)
 		close(heard)
 	}()
 	go func() {
 		r.awaitEnd()
 		// What it said before it ended comes first. The deadline is for a program started from it that holds the pipe open.
-		_ = readyRead.SetReadDeadline(time.Now())
+		_ = said.SetReadDeadline(time.Now())
 		<-heard
-		readyRead.Close()
+		said.Close()
 		close(r.ended)
 	}()
-	return r, nil
+	return r
 }
 
-// awaitReady reads the one line that a process writes when it serves. Without one it returns when the pipe is closed or
-// its deadline is over.
-func (r *running) awaitReady(pipe *os.File) {
-	line := make([]byte, 64)
+// hear reads the lines that a process writes: «ready» when it serves, then «busy N» while it drains. It returns when the
+// pipe is closed or its deadline is over.
+func (r *running) hear(isReady bool) {
+	buffer := make([]byte, 256)
 	n := 0
-	for n < len(line) {
-		m, err := pipe.Read(line[n:])
+	for {
+		m, err := r.said.Read(buffer[n:])
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			m = readNow(pipe, line[n:])
+			m = readNow(r.said, buffer[n:])
 		}
 		n += m
-		if bytes.Contains(line[:n], []byte("ready\n")) {
-			close(r.ready)
-			return
+		for {
+			line, rest, whole := bytes.Cut(buffer[:n], []byte("\n"))
+			if !whole {
+				break
+			}
+			switch word, number, _ := strings.Cut(string(line), " "); {
+			case word == "ready" && !isReady:
+				isReady = true
+				close(r.ready)
+			case word == "busy" && number != "0":
+				select {
+				case r.busy <- struct{}{}:
+				default:
+				}
+			}
+			n = copy(buffer, rest)
+		}
+		if n == len(buffer) {
+			n = 0 // no line is that long
 		}
 		if err != nil {
 			return

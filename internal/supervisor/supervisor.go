@@ -2,27 +2,33 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
+
+	"orrery/internal/listen"
 )
 
 // Defaults and rules of starting again.
 const (
 	defaultReadyTimeout = 5 * time.Minute
 	defaultStopTimeout  = 65 * time.Second
+	defaultDrainLimit   = time.Hour
 	// A process that ran this long before it crashed is started again at once.
 	steadyAfter = 10 * time.Second
 	// Otherwise the pauses grow from shortestPause to longestPause.
 	shortestPause = 500 * time.Millisecond
 	longestPause  = 30 * time.Second
-	// A process that has never been ready and fails this often makes the start fail.
+	// A process that has never been ready and fails this often makes the start fail; later it is called a crash loop.
 	startAttempts = 3
 	killGrace     = 5 * time.Second // how long the kernel gets to end a killed process before that is logged
+	memoryEvery   = 10 * time.Second
 )
 
 // EventKind says what happened to a process.
@@ -35,9 +41,12 @@ const (
 	Ended      EventKind = "ended"      // Detail says how
 	Restarting EventKind = "restarting" // after Pause
 	Killed     EventKind = "killed"     // it did not become ready, or did not stop, in time
+	Replaced   EventKind = "replaced"   // PID, which is ready, has taken over from Old, which drains
 	AllReady   EventKind = "all ready"  // every process has been ready at least once; Name is empty
 	Stopping   EventKind = "stopping"   // the stop has begun; Name is empty
 	Reaped     EventKind = "reaped"     // an orphan that had come to this process was collected; Name is empty
+	Taken      EventKind = "taken"      // a changed configuration serves now; Name is empty
+	Resumed    EventKind = "resumed"    // this program has taken its predecessor's place; Name is empty
 )
 
 // Event is something that happened; see [Options.OnEvent].
@@ -45,46 +54,87 @@ type Event struct {
 	Kind   EventKind
 	Name   string
 	PID    int
+	Old    int
 	Pause  time.Duration
 	Detail string
 }
 
 // Options say how a [Supervisor] works.
 type Options struct {
-	Specs []Spec
-	// Log is the supervisor's own log.
-	Log *slog.Logger
+	// Wanted is what to run first.
+	Wanted Wanted
+	// Load reads the configuration anew, for reloads; nil takes none.
+	Load func() (Wanted, error)
+	// Name is the supervisor's, Version the program's, for reports.
+	Name, Version string
+	// RunDir has the control socket and the offers of processes; "" has none.
+	RunDir string
+	// Given are listeners that this process was started with.
+	Given []*listen.Socket
+	// Opened is called when the listeners are open and before anything is started or answered: for giving up privileges.
+	Opened func() error
+	// ServeOwn gets the sockets of Wanted.Own, at the start and whenever they change.
+	ServeOwn func([]*listen.Socket)
+	// Probe are the arguments with which the program on disk is asked whether it could take this one's place; it then says
+	// so by [Child.Ready] and ends with status 0. With none, a graceful restart replaces the processes alone.
+	Probe []string
+	// Extra is the caller's own, for whoever takes this program's place.
+	Extra json.RawMessage
+	// Keep are files that stay open for it, as [State.Kept].
+	Keep []*os.File
+	// State is what this program's predecessor handed over; see [Inherited].
+	State *State
+	// DrainLimit bounds how long a process may still move bytes after a successor has taken over; 0 is one hour.
+	DrainLimit time.Duration
+	// Log is the supervisor's own log; Reopen, which may be nil, opens it anew.
+	Log    *slog.Logger
+	Reopen func() error
 	// OnEvent is told what happens, one event at a time; it must not block. It may be nil.
 	OnEvent func(Event)
 	// Now and After are the clock; nil is the real one.
 	Now   func() time.Time
 	After func(time.Duration) <-chan time.Time
-}
-
-// Status is the state of one process.
-type Status struct {
-	Name     string
-	PID      int       // 0 while it does not run
-	State    string    // "starting", "ready", "waiting" (to be started again), "stopping" or "stopped"
-	Since    time.Time // of the state
-	Restarts int       // starts after the first
+	// Memory tells how much a process uses, in bytes; nil asks the kernel.
+	Memory func(pid int) int64
 }
 
 // Supervisor keeps processes running. It is used for one Run.
 type Supervisor struct {
 	options Options
+	program string // stamp of the program that this process was started from
 
-	reaper *reaper
+	reaper    *reaper
+	control   *control
+	sockets   *sockets
+	adopted   *Adopted
+	aliveRead *os.File // what every child gets: it reads an end of file there when this process dies
+	aliveEnd  *os.File // the other end, which nobody else has
 
-	stop chan struct{} // closed: stop gracefully
-	kill chan struct{} // closed: stop at once
-	fail chan error    // a process that cannot be started
+	stop  chan struct{} // closed: stop gracefully
+	kill  chan struct{} // closed: stop at once
+	fail  chan error    // a process that cannot be started
+	done  chan struct{} // closed: the last process has ended after the stop
+	queue chan *task
 
 	eventMu sync.Mutex
 
-	mu       sync.Mutex
-	statuses []Status
-	ready    map[string]bool // those that were ready at least once
+	mu        sync.Mutex
+	since     time.Time
+	slots     []*slot
+	live      int          // instances that run
+	others    map[int]bool // further children, probes
+	stopping  bool
+	begun     bool // every process has been ready once
+	signals   map[os.Signal]Action
+	incoming  <-chan os.Signal
+	pending   []os.Signal // that came while this program took its predecessor's place
+	problem   string
+	config    string
+	files     *fileStamps
+	own       []listen.Spec
+	lastWords []*answer // of those who ordered the shutdown
+	followers []func()  // what is to run for processes that were taken over
+	paths     []string  // closed UNIX sockets whose paths draining processes may serve on
 }
 
 // New prepares a supervisor.
@@ -98,84 +148,247 @@ func New(options Options) *Supervisor {
 	if options.After == nil {
 		options.After = time.After
 	}
-	s := &Supervisor{options: options, stop: make(chan struct{}), kill: make(chan struct{}), fail: make(chan error, len(options.Specs)), ready: map[string]bool{}}
-	for _, spec := range options.Specs {
-		s.statuses = append(s.statuses, Status{Name: spec.Name, State: "stopped", Since: options.Now()})
+	if options.Memory == nil {
+		options.Memory = memoryOf
+	}
+	if options.DrainLimit == 0 {
+		options.DrainLimit = defaultDrainLimit
+	}
+	if options.Name == "" {
+		options.Name = "orrery"
+	}
+	s := &Supervisor{
+		options: options, program: programStamp(""), sockets: newSockets(), others: map[int]bool{}, since: options.Now(),
+		stop: make(chan struct{}), kill: make(chan struct{}), fail: make(chan error, 100), done: make(chan struct{}), queue: make(chan *task, 100),
+	}
+	s.adopt(options.Wanted)
+	for _, spec := range options.Wanted.Specs {
+		s.slots = append(s.slots, s.newSlot(spec))
 	}
 	return s
 }
 
-// Statuses returns the state of every process, in the order of the specs.
-func (s *Supervisor) Statuses() []Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Status{}, s.statuses...)
-}
-
-// Run starts the processes and keeps them running until ctx ends or a signal arrives; then it stops them and returns
-// when the last one has ended. The first SIGTERM or SIGINT stops gracefully, a second one at once. SIGHUP is ignored, so
-// that closing the terminal does not tear the processes apart. signals may be nil.
-//
-// The error is nil after a stop that was asked for, and says what to do when a process cannot be started.
-func (s *Supervisor) Run(ctx context.Context, signals <-chan os.Signal) error {
-	if len(s.options.Specs) == 0 {
-		return errors.New("there is no process to run")
-	}
-	// The write end stays with this process alone. When it dies, however it dies, every child reads an end of file.
-	aliveRead, aliveWrite, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("making the processes' pipe: %w", err)
-	}
-	defer aliveRead.Close()
-	defer aliveWrite.Close()
-	alive := int(aliveRead.Fd())
-
-	s.reaper = startReaper(s.options.Log, s.isChild, func(pid int) { s.event(Event{Kind: Reaped, PID: pid}) })
-	defer s.reaper.stop()
-
-	var all sync.WaitGroup
-	for i := range s.options.Specs {
-		all.Go(func() { s.keep(i, alive) })
-	}
-	done := make(chan struct{})
-	go func() { all.Wait(); close(done) }()
-
-	var failure error
-	stopping, killing := false, false
-	begin := func(why string) {
-		if !stopping {
-			stopping = true
-			s.options.Log.Info("stopping", "because", why)
-			s.event(Event{Kind: Stopping, Detail: why})
-			close(s.stop)
+// adopt notes what a configuration says of the supervisor itself.
+func (s *Supervisor) adopt(w Wanted) {
+	s.config, s.own, s.signals = w.Config, w.Own, w.Signals
+	s.files = stampFiles(w.Files)
+	if s.signals == nil {
+		s.signals = map[os.Signal]Action{}
+		for sig, action := range DefaultSignals() {
+			s.signals[sig] = action
 		}
 	}
+}
+
+// Run starts the processes and keeps them running until ctx ends or it is told to stop, by a signal or an order; then it
+// stops them and returns when the last one has ended. What signals mean, [Wanted.Signals] says; a second one that stops
+// gracefully stops at once. signals may be nil.
+//
+// The error is nil after a stop that was asked for, and says what to do when a process cannot be started.
+func (s *Supervisor) Run(ctx context.Context, signals <-chan os.Signal) (err error) {
+	s.incoming = signals
+	defer func() {
+		for _, to := range s.lastWords {
+			to.done(err)
+		}
+	}()
+	resumed := s.options.State
+	if resumed == nil && len(s.slots) == 0 && len(s.own) == 0 {
+		return errors.New("there is no process to run")
+	}
+	if resumed != nil {
+		err = s.resume(resumed)
+	} else {
+		err = s.open()
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err != nil {
+		return err
+	}
+	s.reaper = startReaper(s.options.Log, s.isChild, func(pid int) { s.event(Event{Kind: Reaped, PID: pid}) })
+	defer s.reaper.stop()
+	for _, f := range s.followers {
+		go f()
+	}
+	if s.control != nil {
+		s.control.serve(s, s.options.Log)
+	}
+	s.serveOwn()
+	s.launchAll()
+	quit := make(chan struct{})
+	defer close(quit)
+	go s.work(quit)
+	go s.watchMemory(quit)
+	if resumed != nil {
+		s.event(Event{Kind: Resumed})
+		if resumed.task != nil {
+			s.queue <- resumed.task
+		}
+		for _, sig := range s.pending {
+			s.signalled(sig)
+		}
+	}
+	var failure error
 	cancelled := ctx.Done()
 	for {
 		select {
-		case <-done:
-			if failure == nil && !stopping {
-				failure = <-s.fail
-			}
+		case <-s.done:
 			return failure
 		case <-cancelled:
 			cancelled = nil
-			begin("it was told to")
+			s.begin("it was told to")
 		case err := <-s.fail:
 			if failure == nil {
 				failure = err
 			}
-			begin("a process cannot be started")
+			s.begin("a process cannot be started")
 		case sig := <-signals:
-			if sig == syscall.SIGHUP {
-				continue
-			}
-			if stopping && !killing {
-				killing = true
-				s.options.Log.Warn("stopping at once", "signal", sig.String())
-				close(s.kill)
-			}
-			begin(sig.String())
+			s.signalled(sig)
+		}
+	}
+}
+
+// open prepares the first start: the name, the sockets of a supervisor that died, and all others.
+func (s *Supervisor) open() (err error) {
+	if s.options.RunDir != "" {
+		if s.control, err = takeName(s.options.RunDir, s.options.Name); err != nil {
+			return err
+		}
+		if s.adopted, err = Adopt(s.options.RunDir, s.options.Name); err != nil {
+			return err
+		}
+		if n := len(s.adopted.Processes); n > 0 {
+			s.options.Log.Warn("the last supervisor died; its processes serve until these are ready", "processes", n, "listeners", len(s.adopted.Sockets))
+		}
+		s.sockets.offer(s.adopted.Sockets, false)
+	}
+	s.sockets.offer(s.options.Given, true)
+	if err := s.sockets.open(s.options.Wanted.listens()); err != nil {
+		return err
+	}
+	s.sockets.keep(s.options.Wanted.listens())
+	if s.options.Opened != nil {
+		if err := s.options.Opened(); err != nil {
+			return err
+		}
+	}
+	if s.control != nil {
+		if err := s.control.bind(); err != nil {
+			return err
+		}
+	}
+	// The write end stays with this process alone. When it dies, however it dies, every child reads an end of file.
+	if s.aliveRead, s.aliveEnd, err = os.Pipe(); err != nil {
+		return fmt.Errorf("making the processes' pipe: %w", err)
+	}
+	return nil
+}
+
+func (s *Supervisor) close() error {
+	err := s.sockets.remove()
+	s.mu.Lock()
+	for _, path := range s.paths {
+		err = errors.Join(err, removePath(path))
+	}
+	s.mu.Unlock()
+	if s.options.ServeOwn != nil {
+		s.options.ServeOwn(nil)
+	}
+	for _, f := range []*os.File{s.aliveRead, s.aliveEnd} {
+		if f != nil {
+			f.Close()
+		}
+	}
+	// Those that a dead supervisor left go on if this one could not start.
+	if s.adopted != nil {
+		for _, conn := range s.adopted.conns {
+			conn.Close()
+		}
+	}
+	return errors.Join(err, s.control.close())
+}
+
+func (s *Supervisor) serveOwn() {
+	if s.options.ServeOwn == nil {
+		return
+	}
+	own, err := s.sockets.of(s.own)
+	if err != nil {
+		s.options.Log.Error("the supervisor's own sockets", "error", err)
+		return
+	}
+	s.options.ServeOwn(own)
+}
+
+// signalled does what a signal means.
+func (s *Supervisor) signalled(sig os.Signal) {
+	s.mu.Lock()
+	action, known := s.signals[sig]
+	stopping := s.stopping
+	s.mu.Unlock()
+	log := s.options.Log.With("signal", sig.String())
+	switch {
+	case !known || action == Ignore:
+		log.Debug("a signal that means nothing")
+	case action == StopAtOnce, stopping && action == StopGracefully:
+		log.Warn("stopping at once")
+		s.begin(sig.String())
+		s.killAll()
+	case action == StopGracefully:
+		s.begin(sig.String())
+	case stopping:
+		log.Info("the server is stopping; the signal is too late")
+	case action == Reload:
+		log.Info("restarting gracefully")
+		s.enqueue(&task{order: Order{Verb: VerbGraceful}})
+	case action == ReopenLogs:
+		s.reopen(nil)
+	}
+}
+
+// begin begins to stop everything.
+func (s *Supervisor) begin(why string) {
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		return
+	}
+	s.stopping = true
+	close(s.stop)
+	var all []*instance
+	for _, sl := range s.slots {
+		if sl.current == nil {
+			sl.set("stopped", "", s.options.Now())
+		}
+		all = append(all, sl.instances()...)
+	}
+	for _, inst := range all {
+		s.stopLocked(inst, false)
+	}
+	s.doneLocked()
+	s.mu.Unlock()
+	s.options.Log.Info("stopping", "because", why)
+	s.event(Event{Kind: Stopping, Detail: why})
+}
+
+// killAll ends all processes at once.
+func (s *Supervisor) killAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.kill:
+	default:
+		close(s.kill)
+	}
+}
+
+// doneLocked notes the end of the last process after the stop.
+func (s *Supervisor) doneLocked() {
+	if s.stopping && s.live == 0 {
+		select {
+		case <-s.done:
+		default:
+			close(s.done)
 		}
 	}
 }
@@ -184,12 +397,12 @@ func (s *Supervisor) Run(ctx context.Context, signals <-chan os.Signal) error {
 func (s *Supervisor) isChild(pid int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, st := range s.statuses {
-		if st.PID == pid {
-			return true
-		}
+	if s.others[pid] {
+		return true
 	}
-	return false
+	return slices.ContainsFunc(s.slots, func(sl *slot) bool {
+		return slices.ContainsFunc(sl.instances(), func(i *instance) bool { return i.r.pid == pid })
+	})
 }
 
 func (s *Supervisor) event(e Event) {
@@ -201,199 +414,42 @@ func (s *Supervisor) event(e Event) {
 	s.options.OnEvent(e)
 }
 
-func (s *Supervisor) setState(i int, state string, pid int) {
+// Sockets returns the open listeners of a process, in its order.
+func (s *Supervisor) Sockets(name string) []*listen.Socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := &s.statuses[i]
-	st.State, st.PID, st.Since = state, pid, s.options.Now()
-}
-
-// keep runs one process, and again when it crashes, until the stop.
-func (s *Supervisor) keep(i, alive int) {
-	spec := s.options.Specs[i]
-	log := s.options.Log.With("process", spec.Name)
-	defer s.setState(i, "stopped", 0)
-	failures := 0 // in a row, each soon after the start
-	for attempt := 0; ; attempt++ {
-		if attempt > 0 {
-			s.mu.Lock()
-			s.statuses[i].Restarts++
-			s.mu.Unlock()
-		}
-		began := s.options.Now()
-		how, wasReady, permanent := s.once(i, spec, alive, log)
-		if s.isStopping() {
-			return
-		}
-		lasted := s.options.Now().Sub(began)
-		if wasReady && lasted >= steadyAfter {
-			failures = 0
-		} else {
-			failures++
-		}
-		if !s.everReady(spec.Name) && (permanent || failures >= startAttempts) {
-			s.fail <- startError(spec, how)
-			return
-		}
-		pause := backoff(failures)
-		log.Warn("the process "+how+"; starting it again", "after", pause, "it ran", lasted)
-		s.event(Event{Kind: Restarting, Name: spec.Name, Pause: pause, Detail: how})
-		if pause > 0 {
-			s.setState(i, "waiting", 0)
-			select {
-			case <-s.options.After(pause):
-			case <-s.stop:
-				return
+	for _, sl := range s.slots {
+		if sl.spec.Name == name {
+			out, err := s.sockets.of(sl.spec.Listen)
+			if err != nil {
+				return nil
 			}
+			return out
 		}
 	}
+	return nil
 }
 
-// backoff is the pause before a process is started again after so many failures in a row.
-func backoff(failures int) time.Duration {
-	if failures == 0 {
-		return 0
+// reopen opens the logs anew: this process's, and by SIGUSR1 those of the others.
+func (s *Supervisor) reopen(to *answer) {
+	var err error
+	if s.options.Reopen != nil {
+		err = s.options.Reopen()
 	}
-	pause := shortestPause
-	for n := 1; n < failures && pause < longestPause; n++ {
-		pause *= 2
-	}
-	return min(pause, longestPause)
-}
-
-// startError says why a start failed, with the end of the process's log.
-func startError(spec Spec, how string) error {
-	message := fmt.Sprintf("%s could not be started: it %s", spec.Name, how)
-	if spec.LogFile != "" {
-		message += "; its log is " + spec.LogFile
-		if tail := tailOf(spec.LogFile, 10); tail != "" {
-			message += ", which ends with\n" + tail
+	s.mu.Lock()
+	n := 0
+	for _, sl := range s.slots {
+		for _, inst := range sl.instances() {
+			inst.r.signal(syscall.SIGUSR1)
+			n++
 		}
-	}
-	return errors.New(message)
-}
-
-func (s *Supervisor) isStopping() bool {
-	select {
-	case <-s.stop:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s *Supervisor) everReady(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ready[name]
-}
-
-// becameReady notes a process that serves, and tells whether it was the last one that was missing.
-func (s *Supervisor) becameReady(name string) (last bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ready[name] {
-		return false
-	}
-	s.ready[name] = true
-	return len(s.ready) == len(s.options.Specs)
-}
-
-// once runs one process from its start to its end. permanent means that starting it again with the same configuration is
-// of no use.
-func (s *Supervisor) once(i int, spec Spec, alive int, log *slog.Logger) (how string, wasReady, permanent bool) {
-	if s.isStopping() {
-		return "was not started", false, false
-	}
-	// Starting and noting the id is one step for isChild.
-	s.mu.Lock()
-	r, err := start(spec, alive)
-	if err == nil {
-		st := &s.statuses[i]
-		st.State, st.PID, st.Since = "starting", r.pid, s.options.Now()
 	}
 	s.mu.Unlock()
 	if err != nil {
-		log.Error("the process cannot be started", "error", err)
-		return "cannot be started: " + err.Error(), false, false
+		s.options.Log.Error("the log cannot be opened anew", "error", err)
+	} else {
+		s.options.Log.Info("logs are opened anew", "processes", n)
+		to.say(Progress{Message: "logs are opened anew"})
 	}
-	log.Info("started", "pid", r.pid)
-	s.event(Event{Kind: Started, Name: spec.Name, PID: r.pid})
-
-	readyTimeout := spec.ReadyTimeout
-	if readyTimeout == 0 {
-		readyTimeout = defaultReadyTimeout
-	}
-	ready, late := r.ready, s.options.After(readyTimeout)
-	killedBecause := ""
-	serves := func() {
-		ready, late, wasReady = nil, nil, true
-		s.setState(i, "ready", r.pid)
-		log.Info("ready", "pid", r.pid)
-		s.event(Event{Kind: Ready, Name: spec.Name, PID: r.pid})
-		if s.becameReady(spec.Name) {
-			s.event(Event{Kind: AllReady})
-		}
-	}
-	for running := true; running; {
-		select {
-		case <-ready:
-			serves()
-		case <-late:
-			late = nil
-			killedBecause = fmt.Sprintf("was not ready within %v and was killed", readyTimeout)
-			log.Error("the process is not ready in time and is killed", "pid", r.pid, "limit", readyTimeout)
-			s.event(Event{Kind: Killed, Name: spec.Name, PID: r.pid})
-			r.signal(syscall.SIGKILL)
-		case <-s.stop:
-			s.setState(i, "stopping", r.pid)
-			s.stopProcess(spec, r, log)
-			running = false
-		case <-r.ended:
-			running = false
-		}
-	}
-	<-r.ended
-	s.reaper.again()
-	select {
-	case <-ready: // it was ready and ended at once
-		if !s.isStopping() {
-			serves()
-		}
-	default:
-	}
-	how = describe(r.status)
-	if killedBecause != "" {
-		how = killedBecause
-	}
-	if s.isStopping() {
-		log.Info("stopped", "pid", r.pid, "how", how)
-	}
-	s.setState(i, "stopped", 0)
-	s.event(Event{Kind: Ended, Name: spec.Name, PID: r.pid, Detail: how})
-	return how, wasReady, r.status.Exited() && r.status.ExitStatus() == ExitConfig
-}
-
-// stopProcess ends a process: SIGTERM, and SIGKILL after its time or at once when that is asked for.
-func (s *Supervisor) stopProcess(spec Spec, r *running, log *slog.Logger) {
-	timeout := spec.StopTimeout
-	if timeout == 0 {
-		timeout = defaultStopTimeout
-	}
-	r.signal(syscall.SIGTERM)
-	select {
-	case <-r.ended:
-		return
-	case <-s.kill:
-	case <-s.options.After(timeout):
-		log.Warn("the process did not stop in time and is killed", "pid", r.pid, "limit", timeout)
-	}
-	s.event(Event{Kind: Killed, Name: spec.Name, PID: r.pid})
-	r.signal(syscall.SIGKILL)
-	select {
-	case <-r.ended:
-	case <-s.options.After(killGrace):
-		log.Warn("the process was killed and has not ended: it waits for a device or a network file system", "pid", r.pid)
-		<-r.ended
-	}
+	to.done(err)
 }

@@ -170,7 +170,7 @@ func supervise(mode string) int {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
 	s := New(Options{
-		Specs:   []Spec{{Name: "inner", Env: []string{childMode + "=" + inner}}},
+		Wanted:  Wanted{Specs: []Spec{{Name: "inner", Env: []string{childMode + "=" + inner}}}},
 		OnEvent: func(e Event) { fmt.Println(e.Kind, e.PID) },
 	})
 	if err := s.Run(context.Background(), signals); err != nil {
@@ -203,7 +203,7 @@ func run(t *testing.T, elapse func(time.Duration) bool, specs ...Spec) *harness 
 	t.Helper()
 	h := &harness{t: t, events: make(chan Event, 1000), signals: make(chan os.Signal, 4), result: make(chan error, 1)}
 	h.s = New(Options{
-		Specs:   specs,
+		Wanted:  Wanted{Specs: specs},
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
 		OnEvent: func(e Event) { h.events <- e },
 		After: func(d time.Duration) <-chan time.Time {
@@ -258,6 +258,9 @@ func (h *harness) wait(kind EventKind) Event {
 	}
 }
 
+// address is where a process listens.
+func (h *harness) address(name string) listen.Address { return h.s.Sockets(name)[0].Address }
+
 // end waits for Run's result.
 func (h *harness) end() error {
 	h.t.Helper()
@@ -309,23 +312,19 @@ func ask(t *testing.T, a listen.Address) int {
 }
 
 func TestStartServeStop(t *testing.T) {
-	socket, err := listen.Open("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	port := listen.Spec{Bind: "127.0.0.1:0", Protocol: listen.HTTP}
 	web, handler := spec(t, "main.1", "serve"), spec(t, "handler_0", "serve")
-	web.Sockets = []*listen.Socket{socket}
+	web.Listen = []listen.Spec{port}
 	h := run(t, never, web, handler)
 	h.wait(AllReady)
 	pids := map[int]string{}
-	for _, st := range h.s.Statuses() {
+	for _, st := range h.s.Report().Processes {
 		if st.State != "ready" || st.PID == 0 || st.Restarts != 0 {
 			t.Errorf("%+v", st)
 		}
 		pids[st.PID] = st.Name
 	}
-	if got := pids[ask(t, socket.Address)]; got != "main.1" {
+	if got := pids[ask(t, h.address("main.1"))]; got != "main.1" {
 		t.Errorf("%q answers, want main.1", got)
 	}
 	h.stop()
@@ -334,7 +333,7 @@ func TestStartServeStop(t *testing.T) {
 			t.Errorf("the log of %s: %q", s.Name, got)
 		}
 	}
-	for _, st := range h.s.Statuses() {
+	for _, st := range h.s.Report().Processes {
 		if st.State != "stopped" || st.PID != 0 {
 			t.Errorf("%+v", st)
 		}
@@ -343,16 +342,12 @@ func TestStartServeStop(t *testing.T) {
 }
 
 func TestWorkersShareListeners(t *testing.T) {
-	socket, err := listen.Open(filepath.Join(t.TempDir(), "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	path := listen.Spec{Bind: filepath.Join(t.TempDir(), "s"), Protocol: listen.HTTP}
 	first, second := spec(t, "main.1", "serve"), spec(t, "main.2", "serve")
-	first.Sockets, second.Sockets = []*listen.Socket{socket}, []*listen.Socket{socket}
+	first.Listen, second.Listen = []listen.Spec{path}, []listen.Spec{path}
 	h := run(t, pausesOnly, first, second)
 	h.wait(AllReady)
-	before := ask(t, socket.Address)
+	before := ask(t, h.address("main.1"))
 	// The one that is killed is started again with the same socket, and connections never fail meanwhile.
 	if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -362,7 +357,7 @@ func TestWorkersShareListeners(t *testing.T) {
 		t.Errorf("ended: %+v", again)
 	}
 	h.wait(Ready)
-	ask(t, socket.Address)
+	ask(t, h.address("main.1"))
 	h.stop()
 	noChildren(t)
 }
@@ -381,7 +376,7 @@ func TestCrashIsStartedAgain(t *testing.T) {
 	if first.PID == second.PID {
 		t.Error("the process id is the same")
 	}
-	if st := h.s.Statuses()[0]; st.Restarts != 1 || st.PID != second.PID {
+	if st := h.s.Report().Processes[0]; st.Restarts != 1 || st.PID != second.PID {
 		t.Errorf("%+v", st)
 	}
 	h.stop()
@@ -480,7 +475,7 @@ func TestContextStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
 	go func() {
-		result <- New(Options{Specs: []Spec{s}, OnEvent: func(e Event) { events <- e }}).Run(ctx, nil)
+		result <- New(Options{Wanted: Wanted{Specs: []Spec{s}}, OnEvent: func(e Event) { events <- e }}).Run(ctx, nil)
 	}()
 	for e := range events {
 		if e.Kind == AllReady {
@@ -502,13 +497,9 @@ func TestStopWhileWaitingToStartAgain(t *testing.T) {
 }
 
 func TestWhatAProcessIsGiven(t *testing.T) {
-	socket, err := listen.Open("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	port := listen.Spec{Bind: "127.0.0.1:0", Protocol: listen.HTTP}
 	s := spec(t, "main.1", "report")
-	s.Sockets, s.Umask, s.Env = []*listen.Socket{socket}, 0o027, append(s.Env, "REPORT=yes")
+	s.Listen, s.Umask, s.Env = []listen.Spec{port}, 0o027, append(s.Env, "REPORT=yes")
 	t.Setenv("REPORT", "no")
 	before := openFiles(t)
 	h := run(t, never, s)
