@@ -27,6 +27,8 @@ type Gravity struct {
 	UseServiceInstances bool   // one template unit for handlers that differ in their number only
 	Virtualenv          string // Galaxy's virtualenv, "" when unset; jobs find its programs
 	LogNamespace        string // of systemd's journal
+	// MasterHooks are lines hook-master-start, which the documentation of 22.01 still prints: what signals do.
+	MasterHooks []SignalHook
 
 	// Gunicorn are the groups of web workers; there is one unless `gunicorn:` is a list. A disabled one is left out, so
 	// that none means no web workers.
@@ -80,7 +82,7 @@ const serviceKeys = " enable extra_args umask start_timeout stop_timeout memory_
 var (
 	gravityKeys = wordSet(`process_manager service_command_style use_service_instances umask memory_limit memory_high
 		galaxy_config_file galaxy_root galaxy_user galaxy_group log_dir log_namespace virtualenv app_server
-		instance_name gunicorn celery gx_it_proxy tusd reports handlers`)
+		instance_name gunicorn celery gx_it_proxy tusd reports handlers die-on-term hook-master-start`)
 	handlerKeys = wordSet(serviceKeys + `processes pools name_template server_name server_pools`)
 	// otherServices are services of Galaxy that Orrery has no process for.
 	otherServices = map[string]map[string]bool{
@@ -177,6 +179,13 @@ func readGravity(n *node, r *report, env map[string]string) Gravity {
 	}
 	in.handlerNames(n.get("handlers"), g)
 
+	hooks := uwsgiReader{gravityReader: in}
+	for _, p := range n.pairs {
+		if p.key == "hook-master-start" && p.value.kind == scalarNode {
+			hooks.hook(p.value)
+		}
+	}
+	g.MasterHooks = hooks.u.MasterHooks
 	for _, name := range slices.Sorted(maps.Keys(otherServices)) {
 		in.otherService(n.get(name), name)
 	}
@@ -305,7 +314,7 @@ func (in gravityReader) repeated(n *node, where string) { reportRepeated(in.repo
 func reportRepeated(r *report, n *node, where string) {
 	first := map[string]*node{}
 	for _, p := range n.pairs {
-		if p.merged {
+		if p.merged || p.key == "hook-master-start" { // uWSGI's, which is repeated
 			continue
 		}
 		if at, again := first[p.key]; again {

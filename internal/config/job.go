@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -37,6 +38,23 @@ type JobConfig struct {
 type Place struct {
 	File         string
 	Line, Column int
+}
+
+// ParsePlace reads a place that is written as FILE:LINE:COLUMN; what has no numbers is a file.
+func ParsePlace(s string) Place {
+	p := Place{File: s}
+	for _, number := range []*int{&p.Column, &p.Line} {
+		i := strings.LastIndexByte(p.File, ':')
+		if i < 0 {
+			return Place{File: s}
+		}
+		n, err := strconv.Atoi(p.File[i+1:])
+		if err != nil {
+			return Place{File: s}
+		}
+		p.File, *number = p.File[:i], n
+	}
+	return p
 }
 
 // Runner is one runner plugin.

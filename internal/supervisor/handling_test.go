@@ -25,6 +25,7 @@ type site struct {
 	galaxy  string // galaxy.yml
 	ini     string // galaxy.ini, in place of galaxy.yml
 	jobConf string // job_conf.xml; a local runner and destination are added
+	plugins string // the beginning of job_conf.xml up to </plugins>; "" for a local runner
 	engine  Engine
 }
 
@@ -37,9 +38,13 @@ func (s site) load(t *testing.T) *config.Config {
 		files = map[string]string{name: s.ini}
 	}
 	if s.jobConf != "" {
-		files["job_conf.xml"] = strings.Replace(s.jobConf, "<job_conf>", `<job_conf>
-    <plugins><plugin id="local" type="runner" load="galaxy.jobs.runners.local:LocalJobRunner"/></plugins>
-    <destinations><destination id="local" runner="local"/></destinations>`, 1)
+		plugins, runner := `<job_conf>
+    <plugins><plugin id="local" type="runner" load="galaxy.jobs.runners.local:LocalJobRunner"/></plugins>`, "local"
+		if s.plugins != "" {
+			plugins, runner = s.plugins, "p0"
+		}
+		files["job_conf.xml"] = strings.Replace(s.jobConf, "<job_conf>", plugins+`
+    <destinations><destination id="local" runner="`+runner+`"/></destinations>`, 1)
 	}
 	for file, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {

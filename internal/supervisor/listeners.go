@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"cmp"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,10 +19,12 @@ func listenSpecs(listeners []config.Listener) []listen.Spec {
 	for _, l := range listeners {
 		spec := listen.Spec{Bind: l.Bind, Protocol: listen.Protocol(l.Protocol), CertFile: l.CertFile, KeyFile: l.KeyFile, Mode: l.Mode,
 			Owner: l.Owner, Group: l.Group, HTTPSPort: l.HTTPSPort, Backlog: l.Backlog, At: l.At}
-		if l.Umask >= 0 {
-			spec.Umask = fs.FileMode(l.Umask)
-		} else {
+		switch a, err := listen.Parse(l.Bind); {
+		case err != nil || a.Network != "unix" || l.Mode != 0:
+		case l.Umask < 0:
 			spec.Umask = processUmask()
+		default:
+			spec.Umask = fs.FileMode(l.Umask)
 		}
 		out = append(out, spec)
 	}
@@ -43,19 +47,105 @@ func processUmask() fs.FileMode {
 	return 0o022
 }
 
-// own are the sockets of the supervisor itself.
+// own are the sockets of the supervisor itself. Servers that share requests by Zerg Mode run from one data folder, so
+// that none of them may take the administrator's socket unless it is told an address.
 func own(c *config.Config) []listen.Spec {
 	out := listenSpecs(c.Uwsgi.Stats)
-	if c.AdminListen != "" {
-		return append(out, listen.Spec{Bind: c.AdminListen, Protocol: listen.Admin, Mode: 0o600})
+	switch {
+	case c.AdminListen != "":
+		out = append(out, listen.Spec{Bind: c.AdminListen, Protocol: listen.Admin, Mode: 0o600})
+	case len(c.Uwsgi.Zerg)+len(c.Uwsgi.ZergPools) == 0:
+		spec := listen.Spec{Bind: "unix:" + filepath.Join(c.DataDir, "run", "admin.sock"), Protocol: listen.Admin, Mode: 0o600}
+		if _, err := listen.Parse(spec.Bind); err == nil { // a path may be too long for a socket
+			out = append(out, spec)
+		}
 	}
-	return append(out, listen.Spec{Bind: "unix:" + filepath.Join(c.DataDir, "run", "admin.sock"), Protocol: listen.Admin, Mode: 0o600})
+	return out
 }
 
-// servesAs says whom a server that is started as root serves as.
-func servesAs(c *config.Config) (user, group string) {
+// servesAs says whom a server that is started as root serves as. Gunicorn's own user and group count where gravity says
+// none; there is one user for all.
+func servesAs(c *config.Config) (user, group string, warnings []string) {
 	if c.Edition == config.Edition1901 {
-		return c.Uwsgi.User, c.Uwsgi.Group
+		return c.Uwsgi.User, c.Uwsgi.Group, nil
 	}
-	return c.Gravity.GalaxyUser, c.Gravity.GalaxyGroup
+	user, group = c.Gravity.GalaxyUser, c.Gravity.GalaxyGroup
+	for _, g := range c.Gravity.Gunicorn {
+		user, group = cmp.Or(user, g.User), cmp.Or(group, g.Group)
+	}
+	for _, g := range c.Gravity.Gunicorn {
+		if g.User != "" && g.User != user || g.Group != "" && g.Group != group {
+			warnings = append(warnings, fmt.Sprintf("gunicorn's --user %s --group %s are not those of the whole server (%s:%s), which holds for all its processes",
+				cmp.Or(g.User, "-"), cmp.Or(g.Group, "-"), user, group))
+			break
+		}
+	}
+	return user, group, warnings
+}
+
+// zergPools are the pools of the uwsgi section.
+func zergPools(c *config.Config) (out []ZergPool) {
+	for _, pool := range c.Uwsgi.ZergPools {
+		socket := listen.ZergSpec(pool.Path)
+		socket.At = pool.At
+		out = append(out, ZergPool{Socket: socket, Listeners: listenSpecs(pool.Addresses)})
+	}
+	return out
+}
+
+// ownSockets gives UNIX sockets for which no owner is named to whom the server serves as, as they are when that user
+// opens them. It is for a server that root starts; everybody else's are their own.
+func (p *Plan) ownSockets() {
+	if os.Geteuid() != 0 || p.User == "" && p.Group == "" {
+		return
+	}
+	give := func(specs []listen.Spec) {
+		for i := range specs {
+			if a, err := listen.Parse(specs[i].Bind); err == nil && a.Network == "unix" {
+				specs[i].Owner, specs[i].Group = cmp.Or(specs[i].Owner, p.User), cmp.Or(specs[i].Group, p.Group)
+			}
+		}
+	}
+	for _, process := range p.Processes {
+		give(process.Listeners)
+	}
+	give(p.Own)
+	for i := range p.ZergPools {
+		give(p.ZergPools[i].Listeners)
+		one := []listen.Spec{p.ZergPools[i].Socket}
+		give(one)
+		p.ZergPools[i].Socket = one[0]
+	}
+}
+
+// checkListeners refuses addresses that are none, and one address for two things.
+func (p *Plan) checkListeners() (found mistakes) {
+	said := map[string]bool{}
+	first := map[string]listen.Spec{}
+	check := func(specs []listen.Spec) {
+		for _, spec := range specs {
+			a, err := listen.Parse(spec.Bind)
+			message := ""
+			if err != nil {
+				message = err.Error()
+			} else if other, again := first[a.String()]; !again {
+				first[a.String()] = spec
+			} else if other.Protocol != spec.Protocol || other.CertFile != spec.CertFile {
+				message = fmt.Sprintf("%s is to speak %s and %s; give one of them another address", spec.Bind, other.Protocol, spec.Protocol)
+			}
+			if message != "" && !said[message] {
+				said[message] = true
+				found = append(found, mistake{config.ParsePlace(spec.At), message})
+			}
+		}
+	}
+	for _, process := range p.Processes {
+		check(process.Listeners)
+	}
+	check(p.Own)
+	for _, pool := range p.ZergPools {
+		check([]listen.Spec{pool.Socket})
+		check(pool.Listeners)
+	}
+	return found
 }

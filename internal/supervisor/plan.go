@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -76,10 +77,22 @@ type Plan struct {
 	Own []listen.Spec `json:"-"`
 	// Signals says what the supervisor does at each signal.
 	Signals map[syscall.Signal]Action `json:"-"`
+	// ZergPools are sockets that the supervisor holds for other servers, which it serves nothing on.
+	ZergPools []ZergPool `json:"-"`
+	// Zerg are the pools, by the paths of their sockets, whose listeners uWSGI's web workers get besides their own.
+	// ZergProtocol is what is spoken on those, "" as the pool says.
+	Zerg         []string        `json:"-"`
+	ZergProtocol listen.Protocol `json:"-"`
 	// User and Group are whom a server that is started as root serves as; "" stays root.
-	User    string   `json:"-"`
-	Group   string   `json:"-"`
+	User    string   `json:"user,omitempty"`
+	Group   string   `json:"group,omitempty"`
 	Notices []string `json:"notices,omitempty"`
+}
+
+// ZergPool is a socket over which listeners are handed to whoever attaches.
+type ZergPool struct {
+	Socket    listen.Spec
+	Listeners []listen.Spec
 }
 
 // Process finds a planned process.
@@ -133,15 +146,15 @@ func (m mistakes) Error() string {
 }
 
 func newPlan(c *config.Config, engine Engine) (*Plan, error) {
-	plan := &Plan{Own: own(c), Signals: signalsOf(c)}
-	plan.User, plan.Group = servesAs(c)
+	plan := &Plan{Own: own(c), Signals: signalsOf(c), ZergPools: zergPools(c), Zerg: c.Uwsgi.Zerg, ZergProtocol: listen.Protocol(c.Uwsgi.ZergProtocol)}
+	plan.User, plan.Group, plan.Warnings = servesAs(c)
 	webs := webWorkers(c)
 	handlers, notices, err := handlers(c, webs)
 	if err != nil {
 		return nil, err
 	}
 	plan.Notices = notices
-	if len(webs)+len(handlers) == 0 {
+	if len(webs)+len(handlers)+len(plan.ZergPools) == 0 {
 		return nil, errors.New("the configuration asks for no process at all: gunicorn is disabled and there are no handlers")
 	}
 	h := &plan.Handling
@@ -178,8 +191,16 @@ func newPlan(c *config.Config, engine Engine) (*Plan, error) {
 			}
 		}
 	}
+	plan.ownSockets()
 	plan.assign(c)
-	return plan, plan.check(c)
+	plan.warnOfMercy(c)
+	err = plan.check(c)
+	if problems := plan.checkListeners(); len(problems) > 0 {
+		var found mistakes
+		errors.As(err, &found)
+		err = append(found, problems...)
+	}
+	return plan, err
 }
 
 // webWorkers are the processes with a web server.
@@ -201,7 +222,7 @@ func webWorkers(c *config.Config) []Planned {
 			out = append(out, Planned{ServerName: name, Kind: Web, Group: strconv.Itoa(i), Service: gunicornService, Binds: g.Binds, BindAt: g.BindAt,
 				Listeners: listenSpecs(g.Listeners), Environment: g.Environment, Umask: umask(g.Umask), StartTimeout: seconds(g.StartTimeout),
 				ReadyTimeout: readyTimeout(g.StartTimeout, g.RestartTimeout), RestartTimeout: seconds(g.RestartTimeout), StopTimeout: seconds(g.StopTimeout),
-				MemoryLimit: g.MemoryLimit, MemoryHigh: g.MemoryHigh, Limits: g.Limits, LogFile: logFile(c, name)})
+				MemoryLimit: g.MemoryLimit, MemoryHigh: g.MemoryHigh, Limits: g.Limits, LogFile: cmp.Or(g.ErrorLog, logFile(c, name))})
 		}
 		if base == c.ServerName {
 			number += g.Workers
@@ -221,7 +242,7 @@ func uwsgiWorkers(c *config.Config) []Planned {
 		name := fmt.Sprintf("%s.web.%d", c.ServerName, n)
 		p := uwsgiProcess(c, name)
 		p.Kind, p.Group, p.Service, p.Binds, p.BindAt = Web, "uwsgi", gunicornService, c.Uwsgi.Binds, c.Uwsgi.BindAt
-		p.Listeners, p.StopTimeout, p.Limits = specs, seconds(c.Uwsgi.WorkerMercy), c.Uwsgi.Limits
+		p.Listeners, p.StopTimeout, p.Limits, p.MemoryLimit = specs, seconds(c.Uwsgi.WorkerMercy), c.Uwsgi.Limits, c.Uwsgi.MemoryLimit
 		out = append(out, p)
 	}
 	return out
@@ -229,7 +250,7 @@ func uwsgiWorkers(c *config.Config) []Planned {
 
 // uwsgiProcess has what web workers and mules have in common.
 func uwsgiProcess(c *config.Config, name string) Planned {
-	return Planned{ServerName: name, Umask: umask(c.Uwsgi.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: defaultReadyTimeout,
+	return Planned{ServerName: name, Environment: c.Uwsgi.Environment, Umask: umask(c.Uwsgi.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: defaultReadyTimeout,
 		RestartTimeout: defaultReadyTimeout, LogFile: logFile(c, name)}
 }
 
@@ -242,10 +263,10 @@ func iniServers(c *config.Config, web bool) []Planned {
 			continue
 		}
 		p := uwsgiProcess(c, s.Name)
-		p.Kind, p.Group, p.Service, p.HandleJobs, p.StopTimeout = Handler, "galaxy.ini", s.Name, true, defaultStopTimeout
+		p.Kind, p.Group, p.Service, p.HandleJobs, p.StopTimeout = Handler, "galaxy.ini", s.Name, true, enoughToStop(c)
 		if web {
 			p.Kind, p.Group, p.Service, p.Binds, p.BindAt, p.HandleJobs = Web, serverGroup+s.Name, gunicornService, []string{s.Bind}, s.At, false
-			p.Listeners = listenSpecs([]config.Listener{{Bind: s.Bind, Protocol: config.HTTP, At: s.At, Umask: -1}})
+			p.Listeners = listenSpecs(s.Listeners)
 		} else {
 			p.Tags, p.Plugins = c.Jobs.TagsOf(s.Name, nil), pluginsOf(c, s.Name)
 		}
@@ -281,7 +302,7 @@ func handlers(c *config.Config, webs []Planned) (out []Planned, notices []string
 		}
 		out = append(out, Planned{ServerName: h.ID, Kind: Handler, Group: "job_conf", Service: h.ID, HandleJobs: true, Tags: c.Jobs.TagsOf(h.ID, nil),
 			Plugins: h.Plugins, Environment: h.Environment, Umask: umask(c.Gravity.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: defaultReadyTimeout,
-			RestartTimeout: defaultReadyTimeout, StopTimeout: defaultStopTimeout, MemoryLimit: c.Gravity.MemoryLimit, MemoryHigh: c.Gravity.MemoryHigh,
+			RestartTimeout: defaultReadyTimeout, StopTimeout: enoughToStop(c), MemoryLimit: c.Gravity.MemoryLimit, MemoryHigh: c.Gravity.MemoryHigh,
 			LogFile: logFile(c, h.ID)})
 	}
 	return out, notices, nil
