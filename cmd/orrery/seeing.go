@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"orrery/internal/pool"
 	"orrery/internal/telemetry"
+	"orrery/internal/web"
 )
 
 // seen is what a process tells of itself, on its socket in the run folder.
@@ -40,6 +43,15 @@ func (s *seen) opened(p *process) {
 	s.Counting("orrery_wakeups_sent_total", func() uint64 { sent, _ := p.bus.Counts(); return sent })
 	s.Counting("orrery_wakeups_received_total", func() uint64 { _, received := p.bus.Counts(); return received })
 	s.ready.Store(p)
+}
+
+// observed has requests counted, and logged where gunicorn's accesslog says.
+func (p *process) observed(site http.Handler) (http.Handler, error) {
+	access, err := p.log.OpenAccess(p.own.Limits.AccessLog)
+	if err != nil {
+		return nil, err
+	}
+	return web.Observe(site, web.ObserveOptions{Meter: p.seen.Meter, Access: access, Prefix: strings.TrimSuffix(p.cfg.URLPrefix, "/")}), nil
 }
 
 // load counts what there is to do, in the database.

@@ -208,6 +208,16 @@ func commands() []command {
 			run:      checkConfig,
 		},
 		{
+			name: "top", group: groupRunning, summary: "show live what the server does: requests, jobs, memory, by process and pool",
+			synopsis: []string{"orrery top [-c FILE] [--interval TIME] [--sort ORDER]", "orrery top [-c FILE] --once|--json"},
+			about: []string{
+				"Shows web workers, job handlers and pools with their rates, in the terminal: q quits; n, r, m and l sort by name, rate, memory, and latency or jobs. With --once it prints one view, with --json the same for programs; both take the interval, for the rates.",
+				"It asks the processes on their sockets in DATA_DIR/run, which their owner and root alone may open.",
+			},
+			examples: []item{{"orrery top --sort memory", ""}, {"orrery top --json | jq '.pools[] | select(.handlers == 0)'", "pools that nobody serves"}},
+			run:      runTop,
+		},
+		{
 			name: "pool", group: groupAdmin, summary: "show the job handlers and their jobs; drain, reassign, remove",
 			synopsis: []string{"orrery pool [-c FILE] [--json] [COMMAND]"},
 			about:    []string{"Works on the database that the configuration names, from any host that reaches it, without a server."},

@@ -204,7 +204,7 @@ func TestHealth(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &snapshot); err != nil || status != http.StatusOK {
 		t.Fatal(status, err)
 	}
-	if len(snapshot.Processes) != 2 || snapshot.Load == nil || len(snapshot.Load.Jobs) != 2 || snapshot.Supervisor.Name != "orrery" {
+	if len(snapshot.Processes) != 2 || snapshot.Load == nil || len(snapshot.Load.Jobs) != 2 || snapshot.Supervisors[0].Name != "orrery" {
 		t.Errorf("the report: %s", text)
 	}
 }

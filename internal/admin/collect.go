@@ -14,8 +14,9 @@ import (
 
 // Snapshot is the whole server at one moment.
 type Snapshot struct {
-	Time       time.Time         `json:"time"`
-	Supervisor supervisor.Report `json:"supervisor"`
+	Time time.Time `json:"time"`
+	// Supervisors are those that run: one, or several where web workers run by themselves.
+	Supervisors []supervisor.Report `json:"supervisors"`
 	// Processes are those that answered, by name.
 	Processes []telemetry.Stats `json:"processes"`
 	// Load is what the pools have to do; nil when no process could tell.
@@ -86,10 +87,10 @@ type Collector struct {
 func NewCollector(runDir string) *Collector { return &Collector{peers: telemetry.FindPeers(runDir)} }
 
 // Collect asks all of them.
-func (c *Collector) Collect(ctx context.Context, report supervisor.Report) Snapshot {
+func (c *Collector) Collect(ctx context.Context, reports ...supervisor.Report) Snapshot {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	s := Snapshot{Time: time.Now(), Supervisor: report}
+	s := Snapshot{Time: time.Now(), Supervisors: reports}
 	var err error
 	if s.Processes, err = c.peers.Stats(ctx); err != nil {
 		s.Problem = err.Error()
