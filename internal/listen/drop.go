@@ -15,7 +15,8 @@ import (
 // DropPrivileges makes this process, which root started, one of the user and group, in all its threads, and verifies that
 // there is no way back: real, effective and saved ids, supplementary groups and capabilities. Both are names or numbers.
 // Without a group it is the user's primary one; without a user only the group changes, and root stays root. The process
-// keeps the user's supplementary groups. If it fails half-way, the process must end.
+// keeps the user's supplementary groups. The certificates of sockets that were opened before stay at hand, also for its
+// children, when root alone can read their keys. If it fails half-way, the process must end.
 //
 // A process that is that user already has nothing to drop.
 func DropPrivileges(userName, group string) error {
@@ -31,6 +32,11 @@ func DropPrivileges(userName, group string) error {
 			return fmt.Errorf("only root can become another user (%s) or group; start as root, or as that user", strings.TrimRight(userName+":"+group, ":"))
 		}
 		return nil
+	}
+	if uid > 0 {
+		if err := handKeptOn(); err != nil {
+			return err
+		}
 	}
 	if err := syscall.Setgroups(groups); err != nil {
 		return fmt.Errorf("leaving root's groups: %w", err)

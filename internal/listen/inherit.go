@@ -46,6 +46,9 @@ func Inherit() ([]*Socket, error) {
 			return nil, err
 		}
 	}
+	if err := learnKept(own != ""); err != nil {
+		return nil, err
+	}
 	count := own
 	if own == "" {
 		specs = ""

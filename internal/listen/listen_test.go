@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 		os.Setenv("LISTEN_PID", fmt.Sprint(os.Getpid()))
 	case "drop":
 		dropped()
+	case "kept":
+		keptByRoot()
 	case "another process":
 		os.Setenv("LISTEN_PID", fmt.Sprint(os.Getpid()+1))
 	}

@@ -46,7 +46,7 @@ func OpenSpec(spec Spec) (*Socket, error) {
 	}
 	if spec.Protocol == HTTPS {
 		// What cannot be served is said now, by who may be root, and not at the first handshake.
-		if _, err := loadPair(spec); err != nil {
+		if _, _, err := loadPair(spec); err != nil {
 			return nil, fmt.Errorf("cannot listen on %s: %w", a, err)
 		}
 	}

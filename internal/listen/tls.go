@@ -19,7 +19,8 @@ const checkEvery = time.Second
 
 // TLSConfig returns how TLS is spoken on a spec's socket: version 1.2 and up, by the certificate in its files. Handshakes
 // look whether the files have changed, once a second at most, and take new ones without a restart. New ones that cannot be
-// used leave the old in place and are reported to problem, once for each change; it may be nil. The protocols above TLS
+// used leave the old in place and are reported to problem, once for each change; it may be nil. A key that only root can
+// read is used as root read it when it opened the socket, and a new one needs a new start then. The protocols above TLS
 // (HTTP/2) are for the HTTP server to choose.
 func TLSConfig(spec Spec, problem func(error)) (*tls.Config, error) {
 	return tlsConfig(spec, problem, time.Now)
@@ -29,7 +30,7 @@ func tlsConfig(spec Spec, problem func(error), now func() time.Time) (*tls.Confi
 	c := &certificate{spec: spec, problem: problem, now: now}
 	c.seen = c.stamp()
 	var err error
-	if c.current, err = loadPair(spec); err != nil {
+	if c.current, _, err = loadPair(spec); err != nil {
 		return nil, err
 	}
 	c.checked = now()
@@ -95,7 +96,10 @@ func (c *certificate) get() *tls.Certificate {
 		return c.current
 	}
 	c.seen = stamp
-	pair, err := loadPair(c.spec)
+	pair, denied, err := loadPair(c.spec)
+	if err == nil && denied != nil {
+		err = denied
+	}
 	if err != nil {
 		if c.problem != nil {
 			c.problem(fmt.Errorf("the certificate on %s stays the old one: %w", c.spec.Bind, err))
@@ -109,21 +113,37 @@ func (c *certificate) get() *tls.Certificate {
 // maxPEM bounds a certificate's file, in bytes.
 const maxPEM = 1 << 20
 
-// loadPair reads a certificate with its key, and says clearly what is wrong with them.
-func loadPair(spec Spec) (*tls.Certificate, error) {
+// loadPair reads a certificate with its key, and says clearly what is wrong with them. When this user may not read them, and
+// root did before, it is that pair, with what was denied.
+func loadPair(spec Spec) (pair *tls.Certificate, denied, err error) {
 	keyFile := spec.KeyFile
 	if keyFile == "" {
 		keyFile = spec.CertFile
 	}
-	cert, err := readPEM("certificate", spec.CertFile)
-	if err != nil {
-		return nil, err
+	read, err := readPair(spec.CertFile, keyFile)
+	if errors.Is(err, fs.ErrPermission) {
+		if old, ok := keptFor(spec); ok {
+			read, denied, err = old, err, nil
+		}
 	}
-	key, err := readPEM("key", keyFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return parsePair(spec.CertFile, cert, keyFile, key)
+	if pair, err = parsePair(spec.CertFile, read.Cert, keyFile, read.Key); err != nil {
+		return nil, nil, err
+	}
+	if denied == nil {
+		keep(spec, read)
+	}
+	return pair, denied, nil
+}
+
+func readPair(certFile, keyFile string) (pair keptPair, err error) {
+	if pair.Cert, err = readPEM("certificate", certFile); err != nil {
+		return pair, err
+	}
+	pair.Key, err = readPEM("key", keyFile)
+	return pair, err
 }
 
 func parsePair(certFile string, cert []byte, keyFile string, key []byte) (*tls.Certificate, error) {
@@ -169,7 +189,7 @@ func keyKind(text []byte) string {
 
 // readPEM reads a file of a certificate or key.
 func readPEM(what, path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	info, err := os.Stat(path) // a folder on the way may be closed, too
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("the %s %s is no file", what, path)
 	}
@@ -181,7 +201,7 @@ func readPEM(what, path string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("the %s %s does not exist", what, path)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("the %s %s cannot be read by this user (%d); let its group read it, as by: chgrp GROUP %s && chmod 640 %s", what, path, os.Geteuid(), path, path)
+		return nil, fmt.Errorf("the %s %s cannot be read by this user (%d); let its group read it, as by “chgrp GROUP %s” and “chmod 640 %s”: %w", what, path, os.Geteuid(), path, path, err)
 	case err != nil:
 		return nil, fmt.Errorf("the %s cannot be read: %w", what, err)
 	}
