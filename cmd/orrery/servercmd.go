@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -36,35 +37,10 @@ func runCommand(args []string) error {
 	if _, err := parseWords(fs, args, 0); err != nil {
 		return err
 	}
-	options := runOptions{
+	return superviseServer(runOptions{
 		Name: "orrery", Scope: supervisor.ScopeAll, Load: loader(*path), PIDFile: o.pidFile, LogFile: o.logFile, Daemon: *daemon,
 		Args: append([]string{"run"}, args...),
-	}
-	return options.serve()
-}
-
-// serve runs a supervisor, here or in the background. A process that somebody
-// put into the background already stays there.
-func (o runOptions) serve() error {
-	if !o.Daemon || starter() != nil {
-		o.Daemon = false
-		return superviseServer(o)
-	}
-	cfg, _, err := o.Load()
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	c := control{cfg: cfg}
-	pid, _, err := inBackground{args: o.Args, log: o.LogFile, ready: c.serves}.start(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("started: process %d; log files are in %s\n", pid, cfg.LogDir)
-	return nil
+	})
 }
 
 // loader reads a configuration, at each reload again.
@@ -102,18 +78,17 @@ func (c *control) foreground(args []string, o startOptions) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if !c.quiet {
-		logs, err := c.logs(nil)
-		if err != nil {
-			return err
+	if !c.quiet && !probing {
+		// What is wrong with the configuration is the supervisor's to say.
+		if logs, err := c.logs(nil); err == nil {
+			// The supervisor's own log is on the terminal already where it matters.
+			logs = slices.DeleteFunc(logs, func(path string) bool { return filepath.Base(path) == "orrery.log" })
+			go func() {
+				if err := follow(ctx, os.Stdout, logs, 0); err != nil {
+					fmt.Fprintf(os.Stderr, "the logs cannot be shown here: %v\n", err)
+				}
+			}()
 		}
-		// The supervisor's own log is on the terminal already where it matters.
-		logs = slices.DeleteFunc(logs, func(path string) bool { return strings.HasSuffix(path, "/orrery.log") })
-		go func() {
-			if err := follow(ctx, os.Stdout, logs, 0); err != nil {
-				fmt.Fprintf(os.Stderr, "the logs cannot be shown here: %v\n", err)
-			}
-		}()
 	}
 	return superviseServer(runOptions{
 		Name: "orrery", Scope: supervisor.ScopeAll, Load: loader(c.config), Args: args, PIDFile: o.pidFile, LogFile: o.logFile,
@@ -138,7 +113,13 @@ func runStart(args []string) error {
 	names := c.withoutInstance(words)
 	if len(c.supervisors) == 0 {
 		if foreground && len(names) == 0 {
-			return c.foreground(append([]string{"start"}, args...), *o)
+			// As galaxy, for the supervisor calls the program by these arguments again
+			// when it replaces itself: then it runs, and there is nothing to start.
+			again := append([]string{"galaxy"}, configArgs(c.config)...)
+			if c.quiet {
+				again = append(again, "--quiet")
+			}
+			return c.foreground(again, *o)
 		}
 		return c.startServer(names, *o)
 	}
@@ -163,6 +144,9 @@ func (c *control) startServer(names []string, o startOptions) error {
 	if _, _, err := load(c.config); err != nil {
 		return err
 	}
+	if warning := supervisor.DaemonWarning(c.cfg); warning != "" {
+		fmt.Fprintln(c.errors, "warning: "+warning)
+	}
 	if err := c.refuseOther(o.pidFile); err != nil {
 		return err
 	}
@@ -181,7 +165,7 @@ func (c *control) startServer(names []string, o startOptions) error {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	pid, _, err := inBackground{args: args, log: output, ready: c.serves}.start(ctx)
+	pid, _, err := inBackground{args: args, log: output}.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -192,21 +176,6 @@ func (c *control) startServer(names []string, o startOptions) error {
 		c.sayf("Log files are in %s", c.cfg.LogDir)
 	}
 	return nil
-}
-
-// serves tells whether a supervisor has all its processes ready.
-func (c *control) serves(pid int) bool {
-	clients, err := supervisor.Dial(runDir(c.cfg))
-	if err != nil {
-		return false
-	}
-	for _, client := range clients {
-		report, err := client.Report(context.Background())
-		if err == nil && report.PID == pid {
-			return len(report.Processes) > 0 && !slices.ContainsFunc(report.Processes, func(p supervisor.ProcessReport) bool { return p.State != "ready" })
-		}
-	}
-	return false
 }
 
 // refuseOther refuses a pid file that belongs to a living server of this

@@ -90,11 +90,17 @@ func runWebCommand(args []string) error {
 	if path, err = absolute(path); err != nil {
 		return err
 	}
-	o := runOptions{Name: "web", Scope: supervisor.ScopeWeb, Args: append([]string{"web"}, args...)}
+	// They are among the words now, and would be read again by whatever starts
+	// with these arguments.
+	if err := os.Unsetenv("GUNICORN_CMD_ARGS"); err != nil {
+		return err
+	}
+	o := runOptions{Name: "web", Scope: supervisor.ScopeWeb, Args: append([]string{"web"}, configArgs(path)...)}
 	words, check, err := o.takeGunicorn(words)
 	if err != nil {
 		return err
 	}
+	o.Args = append(o.Args, words...)
 	if err := os.Setenv(config.GunicornArgsVariable, config.ArgsValue(words)); err != nil {
 		return err
 	}
@@ -102,7 +108,7 @@ func runWebCommand(args []string) error {
 	if check {
 		return checkConfig(configArgs(path))
 	}
-	return o.serve()
+	return superviseServer(o)
 }
 
 // gunicornAbout says in short what the options do that have an effect here.
@@ -118,25 +124,26 @@ var gunicornAbout = map[string]string{
 }
 
 // takeGunicorn takes out of Gunicorn's options those that are this command's
-// own matter and not the configuration's.
+// own matter and not the configuration's. The supervisor starts the program by
+// o.Args again, from the folder that it is in then.
 func (o *runOptions) takeGunicorn(words []string) (rest []string, check bool, err error) {
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
 		switch name {
 		case "--pid":
 			o.PIDFile, err = absolute(value)
-		case "--daemon":
-			o.Daemon = true
+			o.Args = append(o.Args, "--pid="+o.PIDFile)
 		case "--error-logfile":
 			if value != "-" {
 				o.LogFile, err = absolute(value)
+				o.Args = append(o.Args, "--error-logfile="+o.LogFile)
 			}
+		case "--daemon":
+			o.Daemon = true
 		case "--check-config", "--print-config":
 			check = true
 		case "--chdir":
-			if err = os.Chdir(value); err == nil {
-				err = os.Setenv("PWD", value)
-			}
+			err = os.Chdir(value)
 		default:
 			rest = append(rest, word)
 		}
