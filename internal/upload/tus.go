@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tus/tusd/v2/pkg/filelocker"
 	"github.com/tus/tusd/v2/pkg/filestore"
 	tus "github.com/tus/tusd/v2/pkg/handler"
 	"golang.org/x/exp/slog"
@@ -61,7 +60,7 @@ func NewTus(o TusOptions) (*Tus, error) {
 	t := &Tus{dir: o.Dir, auth: o.Authenticate, fail: o.Fail}
 	composer := tus.NewStoreComposer()
 	filestore.New(o.Dir).UseIn(composer)
-	filelocker.New(o.Dir).UseIn(composer)
+	composer.UseLocker(newLocker(o.Dir))
 	// Joining uploads would read other people's by their ids.
 	composer.UsesConcater = false
 	h, err := tus.NewHandler(tus.Config{
