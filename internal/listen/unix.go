@@ -19,8 +19,9 @@ import (
 // have. One whose listener is gone is replaced: nobody could be served there. One in use never is.
 func openUnix(a Address, spec Spec) (*Socket, error) {
 	if a.abstract() {
-		if spec.Mode != 0 || spec.Owner != "" || spec.Group != "" {
-			return nil, fmt.Errorf("cannot listen on %s: a name in the abstract namespace has no mode, owner or group, everybody on this host may connect; use a path", a)
+		// An owner says whose the socket is, which it has none of; a mode says who may connect.
+		if spec.Mode != 0 && spec.Mode&0o002 == 0 {
+			return nil, fmt.Errorf("cannot listen on %s with mode %o: a name in the abstract namespace has no mode, everybody on this host may connect; use a path", a, spec.Mode)
 		}
 		return bindUnix(a, spec)
 	}

@@ -85,7 +85,7 @@ func TestUnixSocketModes(t *testing.T) {
 		}
 	}
 	for _, spec := range []Spec{
-		{Bind: "unix:" + dir + "/x", Mode: 0o1777}, {Bind: "@x", Mode: 0o600}, {Bind: "@x", Group: "0"}, {Bind: "unix:" + dir + "/x", Owner: "no-such-user"},
+		{Bind: "unix:" + dir + "/x", Mode: 0o1777}, {Bind: "@x", Mode: 0o660}, {Bind: "unix:" + dir + "/x", Owner: "no-such-user"},
 		{Bind: "unix:" + dir + "/x", Protocol: "gopher"}, {Bind: "unix:" + dir + "/x", Backlog: -1},
 	} {
 		if s, err := OpenSpec(spec); err == nil {
@@ -170,7 +170,7 @@ func TestSettleKeepsToItsSocket(t *testing.T) {
 
 func TestAbstractNames(t *testing.T) {
 	name := fmt.Sprintf("@orrery-test-%d", os.Getpid())
-	s, err := OpenSpec(Spec{Bind: name, Protocol: UWSGI})
+	s, err := OpenSpec(Spec{Bind: name, Protocol: UWSGI, Mode: 0o666, Group: "0"})
 	if err != nil {
 		t.Fatal(err)
 	}
