@@ -322,7 +322,7 @@ func (in gravityReader) gunicornArgs(words []string, at *node, what string, repl
 		case "pid":
 			g.PIDFile = value
 		case "umask":
-			if n, ok := octal(value); ok {
+			if n, ok := octal(value); ok && n <= 0o777 {
 				g.SocketUmask = n
 			} else {
 				fail("--umask takes octal digits such as 007, not %q", clip(value, 40))

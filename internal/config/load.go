@@ -146,6 +146,9 @@ func (l *loader) readFile(path string) *node {
 	l.sections(root)
 
 	gravity := section(root, "gravity")
+	if gravity == nil {
+		uwsgi = l.uwsgiCommandLine(uwsgi)
+	}
 	l.edition(gravity, uwsgi)
 	gravity = l.instance(gravity)
 	c.Gravity = readGravity(gravity, l.report, l.env)
