@@ -29,6 +29,9 @@ import (
 const (
 	childMode = "SUPERVISOR_TEST"
 	childFile = "SUPERVISOR_TEST_FILE"
+	// childRun makes a process offer its listeners in a run folder, childOrphan is how long it outlives its supervisor.
+	childRun    = "SUPERVISOR_TEST_RUN"
+	childOrphan = "SUPERVISOR_TEST_ORPHAN"
 )
 
 func TestMain(m *testing.M) {
@@ -41,8 +44,14 @@ func TestMain(m *testing.M) {
 
 // child is what the processes under supervision do.
 func child(mode string) int {
-	if mode == "supervise" || mode == "subreaper" {
+	switch mode {
+	case "supervise", "subreaper":
 		return supervise(mode)
+	case "outer":
+		return outerSupervisor()
+	}
+	if d, err := time.ParseDuration(os.Getenv(childOrphan)); err == nil {
+		orphanTime = d
 	}
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
@@ -68,6 +77,9 @@ func child(mode string) int {
 		return 0
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR1)
+	case "serve":
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR1)
 	case "crash once":
 		if _, err := os.Stat(os.Getenv(childFile)); err != nil {
 			if err := os.WriteFile(os.Getenv(childFile), nil, 0o600); err != nil {
@@ -76,6 +88,10 @@ func child(mode string) int {
 			if err := c.Ready(); err != nil {
 				return 1
 			}
+			return 3
+		}
+	case "crash later":
+		if _, err := os.Stat(os.Getenv(childFile)); err == nil {
 			return 3
 		}
 	case "report":
@@ -95,16 +111,50 @@ func child(mode string) int {
 		}
 		go serve(l)
 	}
+	if dir := os.Getenv(childRun); dir != "" {
+		end, err := c.Offer(dir, sockets)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		defer end()
+	}
 	if err := c.Ready(); err != nil {
 		fmt.Println(err)
 		return 1
 	}
 	select {
 	case <-terminated:
+		if mode == "busy" {
+			return busy(c)
+		}
 		fmt.Println("stopping gracefully")
 		return 0
 	case <-c.Gone():
 		return gone()
+	}
+}
+
+// busy moves bytes until the test closes the FIFO.
+func busy(c *Child) int {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f, err := os.Open(os.Getenv(childFile))
+		if err == nil {
+			_, _ = io.ReadAll(f)
+		}
+	}()
+	for {
+		if err := c.Busy(1); err != nil {
+			return 1
+		}
+		select {
+		case <-done:
+			fmt.Println("all is moved")
+			return 0
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
 
@@ -180,6 +230,24 @@ func supervise(mode string) int {
 	return 0
 }
 
+// logBuffer is a log that is read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
 // harness runs a supervisor inside the test.
 type harness struct {
 	t       *testing.T
@@ -187,7 +255,7 @@ type harness struct {
 	events  chan Event
 	signals chan os.Signal
 	result  chan error
-	log     bytes.Buffer
+	log     logBuffer
 
 	mu     sync.Mutex
 	pauses []time.Duration
@@ -201,8 +269,14 @@ func spec(t *testing.T, name, mode string) Spec {
 // run starts a supervisor. Timeouts and pauses listed in elapse are over at once, others never.
 func run(t *testing.T, elapse func(time.Duration) bool, specs ...Spec) *harness {
 	t.Helper()
-	h := &harness{t: t, events: make(chan Event, 1000), signals: make(chan os.Signal, 4), result: make(chan error, 1)}
-	h.s = New(Options{
+	return runWith(t, elapse, func(*Options) {}, specs...)
+}
+
+// runWith is run with further options.
+func runWith(t *testing.T, elapse func(time.Duration) bool, further func(*Options), specs ...Spec) *harness {
+	t.Helper()
+	h := &harness{t: t, events: make(chan Event, 10000), signals: make(chan os.Signal, 4), result: make(chan error, 1)}
+	options := Options{
 		Wanted:  Wanted{Specs: specs},
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
 		OnEvent: func(e Event) { h.events <- e },
@@ -216,7 +290,9 @@ func run(t *testing.T, elapse func(time.Duration) bool, specs ...Spec) *harness 
 			}
 			return c
 		},
-	})
+	}
+	further(&options)
+	h.s = New(options)
 	go func() { h.result <- h.s.Run(t.Context(), h.signals) }()
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -456,7 +532,7 @@ func TestStubbornProcessIsKilledAfterItsTime(t *testing.T) {
 func TestSecondSignalStopsAtOnce(t *testing.T) {
 	h := run(t, never, spec(t, "main.1", "stubborn"))
 	h.wait(AllReady)
-	h.signals <- syscall.SIGHUP // changes nothing
+	h.signals <- syscall.SIGUSR2 // means nothing
 	h.signals <- syscall.SIGINT
 	h.wait(Stopping)
 	h.signals <- syscall.SIGINT
@@ -569,7 +645,7 @@ func fifo(t *testing.T) (path string, open func() *os.File) {
 func outer(t *testing.T, mode, file string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childMode+"="+mode, childFile+"="+file)
+	cmd.Env = append(os.Environ(), childMode+"="+mode, childFile+"="+file, childOrphan+"=1ms")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
