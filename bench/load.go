@@ -104,7 +104,7 @@ func (b *bench) usages() (map[string]float64, error) {
 			continue
 		}
 		switch kindOf(string(line)) {
-		case "web":
+		case "worker":
 			used[figureWebCPU] += u.own
 		case "handler":
 			used[figureHandlerCPU] += u.own

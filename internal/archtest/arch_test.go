@@ -110,9 +110,9 @@ func allowed(f file, imported string) bool {
 	case top == "cmd": // wiring
 		return !slices.Contains(forTests, imported)
 	case top == "bench": // it measures claims without the rest of the server
-		return slices.Contains([]string{"galaxy", "job", "pool", "store", "wake"}, imported)
+		return slices.Contains([]string{"galaxy", "job", "pool", "store", "wake", "bench/traffic"}, imported)
 	case top == "test": // these look at the program from outside
-		return imported == "testenv"
+		return imported == "testenv" || imported == "bench/traffic"
 	}
 	return slices.Contains(mayImport[f.pkg()], imported)
 }
