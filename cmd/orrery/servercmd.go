@@ -37,10 +37,20 @@ func runCommand(args []string) error {
 	if _, err := parseWords(fs, args, 0); err != nil {
 		return err
 	}
-	return superviseServer(runOptions{
-		Name: "orrery", Scope: supervisor.ScopeAll, Load: loader(*path), PIDFile: o.pidFile, LogFile: o.logFile, Daemon: *daemon,
-		Args: append([]string{"run"}, args...),
-	})
+	return superviseAll(*path, *o, *daemon, append([]string{"run"}, args...))
+}
+
+// superviseAll runs a supervisor with everything that the configuration asks
+// for.
+func superviseAll(path string, files startOptions, daemon bool, args []string) error {
+	o := runOptions{
+		Name: "orrery", Scope: supervisor.ScopeAll, Load: loader(path), PIDFile: files.pidFile, LogFile: files.logFile, Daemon: daemon, Args: args,
+	}
+	// What is wrong with the configuration is said by superviseServer.
+	if cfg, _, _ := o.Load(); cfg != nil {
+		o.follow(cfg)
+	}
+	return superviseServer(o)
 }
 
 // loader reads a configuration, at each reload again.
@@ -90,9 +100,7 @@ func (c *control) foreground(args []string, o startOptions) error {
 			}()
 		}
 	}
-	return superviseServer(runOptions{
-		Name: "orrery", Scope: supervisor.ScopeAll, Load: loader(c.config), Args: args, PIDFile: o.pidFile, LogFile: o.logFile,
-	})
+	return superviseAll(c.config, o, false, args)
 }
 
 // runStart is `orrery start`: in the background, or what was stopped.

@@ -89,6 +89,21 @@ func commands() []command {
 			run: runWebCommand,
 		},
 		{
+			name: "uwsgi", group: groupServe, summary: "run what uWSGI would: web workers and mules; takes its command line",
+			synopsis: []string{"orrery uwsgi --yaml FILE | --ini FILE | FILE [OPTIONS]", "orrery uwsgi --zerg-pool PATH:ADDRESS[,ADDRESS]..."},
+			about: []string{
+				"Runs a supervisor with what uWSGI itself would start of galaxy.yml's uwsgi section or galaxy.ini's [uwsgi]: web workers and mules. Job handlers of job_conf and sections [server:NAME] are left to others. Every option of uWSGI's may stand on the command line, as if it stood below those of the section; one that only concerns Python is accepted and without effect. With a gravity section uwsgi's is ignored, as in Galaxy.",
+				"With --zerg-pool it holds sockets and serves nothing; servers with --zerg PATH take them, so that one may be stopped when the next one serves.",
+				"It answers to the name uwsgi, too: `orrery links DIR` makes that name.",
+				signalsHelp,
+			},
+			examples: []item{
+				{"uwsgi --yaml config/galaxy.yml", "also as root, with uid and gid in the section"},
+				{"uwsgi --ini config/galaxy.ini --plugin python --pidfile /run/galaxy.pid", ""},
+			},
+			run: runUwsgi,
+		},
+		{
 			name: "handler", aliases: []string{"galaxy-main"}, group: groupServe, summary: "run one job handler; takes galaxy-main's command line",
 			synopsis: []string{"orrery handler [-c FILE] --server-name NAME [--attach-to-pool POOL]...", "orrery handler [-c FILE] --server-name NAME -d [--pid-file FILE] [--log-file FILE] [--daemon-log-file FILE]"},
 			about: []string{
