@@ -49,6 +49,8 @@ func child(mode string) int {
 		return supervise(mode)
 	case "outer":
 		return outerSupervisor()
+	case "stranger":
+		return stranger()
 	}
 	if d, err := time.ParseDuration(os.Getenv(childOrphan)); err == nil {
 		orphanTime = d
