@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"orrery/internal/admin"
 	"orrery/internal/config"
 	"orrery/internal/listen"
 	"orrery/internal/supervisor"
@@ -60,6 +61,8 @@ type server struct {
 	zerg []listen.Spec
 	// given are the addresses of sockets that systemd gave and that the configuration does not name.
 	given []listen.Spec
+
+	supervisor *supervisor.Supervisor
 
 	pid, pid2 *pidFile
 	own       func() // ends what serves on the supervisor's own sockets
@@ -412,8 +415,8 @@ func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *su
 	}
 	options.Opened = r.becomeUser
 	signals := supervisor.CatchSignals(wanted.Signals)
-	s := supervisor.New(options)
-	err = s.Run(context.Background(), signals)
+	r.supervisor = supervisor.New(options)
+	err = r.supervisor.Run(context.Background(), signals)
 	r.removePID(r.pid)
 	r.removePID(r.pid2)
 	_ = os.Remove(r.ownPID())
@@ -686,15 +689,24 @@ func (r *server) serveOwn(sockets []*listen.Socket) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	var pools, handed []*listen.Socket
+	var pools, handed, told []*listen.Socket
 	for _, s := range sockets {
 		switch s.Spec.Protocol {
 		case listen.Zerg:
 			pools = append(pools, s)
 		case listen.Stats, listen.Admin:
+			told = append(told, s)
 		default:
 			handed = append(handed, s)
 		}
+	}
+	if len(told) > 0 {
+		all.Go(func() {
+			o := admin.Options{RunDir: filepath.Join(r.known.DataDir, "run"), Report: r.supervisor.Report, Listening: r.listening, Log: r.log.Logger}
+			if err := admin.Serve(ctx, told, o); err != nil {
+				r.log.Error("metrics and statistics are not served", "error", err)
+			}
+		})
 	}
 	for _, pool := range pools {
 		all.Go(func() {
@@ -705,6 +717,20 @@ func (r *server) serveOwn(sockets []*listen.Socket) {
 		})
 	}
 	r.own = func() { cancel(); all.Wait() }
+}
+
+// listening are the sockets of the web workers, each once.
+func (r *server) listening() (sockets []*listen.Socket) {
+	seen := map[*listen.Socket]bool{}
+	for _, p := range r.supervisor.Report().Processes {
+		for _, s := range r.supervisor.Sockets(p.Name) {
+			if !seen[s] {
+				seen[s] = true
+				sockets = append(sockets, s)
+			}
+		}
+	}
+	return sockets
 }
 
 // greet says in a few lines that the server is up, and what to do next.
