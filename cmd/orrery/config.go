@@ -39,11 +39,11 @@ func checkConfig(args []string) error {
 	if len(args) > 0 && args[0] == "check" {
 		args = args[1:]
 	}
-	fs := flag.NewFlagSet("orrery config check", flag.ContinueOnError)
+	fs := newFlags("orrery config check")
 	path := configFlag(fs)
 	all := fs.Bool("all", false, "show every option, also those that have their default")
-	asJSON := fs.Bool("json", false, "print the problems and who handles jobs as JSON, and nothing else")
-	if err := fs.Parse(args); err != nil {
+	asJSON := fs.Bool("json", false, "print the problems, what runs and who handles jobs as JSON, and nothing else")
+	if _, err := parseWords(fs, args, 0); err != nil {
 		return err
 	}
 	cfg, problems, err := load(*path)
@@ -64,7 +64,7 @@ func checkConfig(args []string) error {
 	}
 	if plan != nil {
 		// As comments, so that what is printed stays YAML.
-		for _, line := range plan.Table() {
+		for _, line := range slices.Concat(plan.RunningTable(), plan.Table()) {
 			fmt.Println("# " + line)
 		}
 	}
@@ -96,10 +96,15 @@ func printCheck(w io.Writer, problems []config.Problem, plan *supervisor.Plan, e
 		Message  string `json:"message"`
 	}
 	out := struct {
-		OK       bool             `json:"ok"`
-		Problems []problem        `json:"problems"`
-		Plan     *supervisor.Plan `json:"plan,omitempty"`
+		OK       bool                `json:"ok"`
+		Problems []problem           `json:"problems"`
+		Running  *supervisor.Running `json:"running,omitempty"`
+		Plan     *supervisor.Plan    `json:"plan,omitempty"`
 	}{OK: err == nil, Problems: []problem{}, Plan: plan}
+	if plan != nil {
+		running := plan.Running()
+		out.Running = &running
+	}
 	add := func(p config.Problem) {
 		out.Problems = append(out.Problems, problem{p.Severity.String(), p.File, p.Line, p.Column, p.Message})
 	}

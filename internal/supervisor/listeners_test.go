@@ -128,19 +128,19 @@ func TestStaticMapsOfTheDocument(t *testing.T) {
 }
 
 func TestSignals(t *testing.T) {
-	const usual = "SIGHUP restarts gracefully; SIGUSR1 opens the logs anew"
+	const usual = "SIGHUP: restart gracefully; SIGUSR1: open the logs anew"
 	common := document(t, "scaling-19.01/common.yml")
 	without := strings.Join(strings.Split(common, "\n")[:15], "\n") + "\n" // up to “fix up signal handling”
 	for _, test := range []struct{ name, galaxy, want string }{
-		{"22.01", "", "SIGINT, SIGTERM stops (a second one at once); SIGQUIT stops at once; " + usual},
-		{"22.01, as the document still prints it", "gravity:\n" + document(t, "scaling-22.01/signals.yml"), "SIGTERM stops (a second one at once); SIGINT, SIGQUIT stops at once; " + usual},
-		{"19.01", common, "SIGINT, SIGQUIT, SIGTERM stops (a second one at once); " + usual},
-		{"19.01 without die-on-term", without, "SIGINT, SIGQUIT stops (a second one at once); SIGHUP, SIGTERM restarts gracefully; SIGUSR1 opens the logs anew"},
-		{"19.01 with die-on-term alone", without + "    die-on-term: true\n", "SIGINT, SIGQUIT, SIGTERM stops (a second one at once); " + usual},
-		{"19.01 with a false die-on-term", without + "    die-on-term: false\n", "SIGINT, SIGQUIT stops (a second one at once); SIGHUP, SIGTERM restarts gracefully; SIGUSR1 opens the logs anew"},
-		{"19.01: forcefully on SIGINT", without + document(t, "scaling-19.01/signals.yml"), "SIGQUIT, SIGTERM stops (a second one at once); SIGINT stops at once; " + usual},
+		{"22.01", "", "SIGINT, SIGTERM: stop, a second one at once; SIGQUIT: stop at once; " + usual},
+		{"22.01, as the document still prints it", "gravity:\n" + document(t, "scaling-22.01/signals.yml"), "SIGTERM: stop, a second one at once; SIGINT, SIGQUIT: stop at once; " + usual},
+		{"19.01", common, "SIGINT, SIGQUIT, SIGTERM: stop, a second one at once; " + usual},
+		{"19.01 without die-on-term", without, "SIGINT, SIGQUIT: stop, a second one at once; SIGHUP, SIGTERM: restart gracefully; SIGUSR1: open the logs anew"},
+		{"19.01 with die-on-term alone", without + "    die-on-term: true\n", "SIGINT, SIGQUIT, SIGTERM: stop, a second one at once; " + usual},
+		{"19.01 with a false die-on-term", without + "    die-on-term: false\n", "SIGINT, SIGQUIT: stop, a second one at once; SIGHUP, SIGTERM: restart gracefully; SIGUSR1: open the logs anew"},
+		{"19.01: forcefully on SIGINT", without + document(t, "scaling-19.01/signals.yml"), "SIGQUIT, SIGTERM: stop, a second one at once; SIGINT: stop at once; " + usual},
 		{"19.01: a hook without die-on-term", without + "    hook-master-start: unix_signal:15 kill_them_all\n    hook-master-start: unix_signal:12 grace_them_all\n",
-			"SIGINT, SIGQUIT stops (a second one at once); SIGTERM stops at once; SIGHUP, SIGUSR2 restarts gracefully; SIGUSR1 opens the logs anew"},
+			"SIGINT, SIGQUIT: stop, a second one at once; SIGTERM: stop at once; SIGHUP, SIGUSR2: restart gracefully; SIGUSR1: open the logs anew"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := site{galaxy: test.galaxy}.load(t)

@@ -60,8 +60,8 @@ var signalNames = map[syscall.Signal]string{
 
 // tellSignals says in one line what each signal does.
 func tellSignals(signals map[syscall.Signal]Action) string {
-	said := map[Action]string{StopGracefully: "stops (a second one at once)", StopAtOnce: "stops at once", Reload: "restarts gracefully",
-		ReopenLogs: "opens the logs anew", Ignore: "does nothing"}
+	said := map[Action]string{StopGracefully: "stop, a second one at once", StopAtOnce: "stop at once", Reload: "restart gracefully",
+		ReopenLogs: "open the logs anew", Ignore: "nothing"}
 	var out []string
 	for _, action := range []Action{StopGracefully, StopAtOnce, Reload, ReopenLogs, Ignore} {
 		var names []string
@@ -71,7 +71,7 @@ func tellSignals(signals map[syscall.Signal]Action) string {
 			}
 		}
 		if len(names) > 0 {
-			out = append(out, strings.Join(names, ", ")+" "+said[action])
+			out = append(out, strings.Join(names, ", ")+": "+said[action])
 		}
 	}
 	return strings.Join(out, "; ")

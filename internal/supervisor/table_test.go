@@ -73,3 +73,46 @@ Who handles jobs, by the rules of 22.01 (there is neither a gravity nor a uwsgi 
 		})
 	}
 }
+
+func TestRunningTable(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		site site
+		want string
+	}{
+		{"22.01", site{galaxy: "gravity: {galaxy_user: galaxy, gunicorn: {bind: '127.0.0.1:8080', workers: 3, memory_limit: 2}, handlers: {handler: {processes: 2, pools: [job-handlers], umask: '027'}}}"}, `
+What runs, as galaxy when root starts it:
+  SERVICE   PROCESSES                  LISTENS AT      READY WITHIN  STOPS WITHIN  MEMORY  UMASK
+  gunicorn  main.1 … main.3 (3)        127.0.0.1:8080  300 s         65 s          2 GB    022
+  handler   handler_0 … handler_1 (2)  -               300 s         65 s          -       027
+  signals: SIGINT, SIGTERM: stop, a second one at once; SIGQUIT: stop at once; SIGHUP: restart gracefully; SIGUSR1: open the logs anew`},
+		{"19.01", site{galaxy: document(t, "scaling-19.01/common.yml") + strings.Replace(document(t, "scaling-19.01/root.yml"), "http: =0", "http-to-https: =0", 1)}, `
+What runs, as galaxy:galaxy when root starts it:
+  SERVICE   PROCESSES                    LISTENS AT                              READY WITHIN  STOPS WITHIN  MEMORY  UMASK
+  gunicorn  main.web.1 … main.web.2 (2)  :80 (redirects to https), :443 (https)  300 s         60 s          -       -
+  signals: SIGINT, SIGQUIT, SIGTERM: stop, a second one at once; SIGHUP: restart gracefully; SIGUSR1: open the logs anew`},
+		{"a Zerg pool", site{galaxy: "uwsgi:\n  master: true\n  zerg-pool: /run/pool.sock:127.0.0.1:4001\n"}, `
+What runs:
+  SERVICE  PROCESSES  LISTENS AT  READY WITHIN  STOPS WITHIN  MEMORY  UMASK
+  the Zerg pool unix:/run/pool.sock holds 127.0.0.1:4001 (uwsgi)
+  signals: SIGINT, SIGQUIT: stop, a second one at once; SIGHUP, SIGTERM: restart gracefully; SIGUSR1: open the logs anew`},
+	} {
+		c := test.site.load(t)
+		plan, err := NewPlan(c, EngineOf(c.Database))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, line := range plan.RunningTable() {
+			if !strings.Contains(line, "admin.sock") {
+				lines = append(lines, line)
+			}
+		}
+		if got, want := strings.Join(lines, "\n"), strings.TrimPrefix(test.want, "\n"); got != want {
+			t.Errorf("%s:\n%s\nwant:\n%s", test.name, got, want)
+		}
+		if _, err := json.Marshal(plan.Running()); err != nil {
+			t.Error(err)
+		}
+	}
+}
