@@ -38,8 +38,8 @@ func (o Offload) handOver(r *Request, body *dataset.Body) bool {
 		header.Set("X-Accel-Redirect", strings.TrimSuffix(o.AccelBase, "/")+escaped)
 	} else {
 		header.Set("X-Sendfile", escaped)
+		header.Set("Accept-Ranges", "bytes") // nginx says so itself
 	}
-	header.Set("Accept-Ranges", "bytes") // Apache does not say so itself
 	r.W.WriteHeader(http.StatusOK)
 	return true
 }

@@ -74,7 +74,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/context":
 		s.context(w, r)
 	case r.URL.Path == "/welcome":
-		client.RedirectToWelcome(w, r, s.WelcomeURL)
+		client.RedirectToWelcome(w, r, s.Prefix, s.WelcomeURL)
 	case s.Router.Matches(r):
 		s.Router.ServeHTTP(w, r)
 	case client.IsPage(r.URL.Path):

@@ -289,14 +289,15 @@ func TestWithoutClient(t *testing.T) {
 
 func TestWelcome(t *testing.T) {
 	for _, test := range []struct{ configured, location string }{
-		{"", "/static/welcome.html"},
-		{"/static/our.html", "/static/our.html"},
+		{"", "/galaxy/static/welcome.html"},
+		{"/static/our.html", "/galaxy/static/our.html"},
 		{"https://example.org/news", "https://example.org/news"},
-		{"javascript:alert(1)", "/static/welcome.html"},
-		{"://", "/static/welcome.html"},
+		{"//example.org/news", "//example.org/news"},
+		{"javascript:alert(1)", "/galaxy/static/welcome.html"},
+		{"://", "/galaxy/static/welcome.html"},
 	} {
 		w := httptest.NewRecorder()
-		RedirectToWelcome(w, httptest.NewRequest(http.MethodGet, "/welcome", nil), test.configured)
+		RedirectToWelcome(w, httptest.NewRequest(http.MethodGet, "/welcome", nil), "/galaxy", test.configured)
 		if w.Code != 302 || w.Header().Get("Location") != test.location {
 			t.Errorf("%q: status %d to %q, want %q", test.configured, w.Code, w.Header().Get("Location"), test.location)
 		}

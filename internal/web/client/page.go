@@ -150,12 +150,16 @@ func ServeContext(w http.ResponseWriter, context Context) {
 }
 
 // RedirectToWelcome answers GET /welcome: the client opens it in the middle of the page, and it leads to the
-// administrator's welcome_url, by default a page of our own. Only http(s) addresses and paths are followed.
-func RedirectToWelcome(w http.ResponseWriter, r *http.Request, welcomeURL string) {
+// administrator's welcome_url, by default a page of our own. Only http(s) addresses and paths are followed; paths are
+// below the prefix ("" at the root), as in Galaxy.
+func RedirectToWelcome(w http.ResponseWriter, r *http.Request, prefix, welcomeURL string) {
 	const ours = "/static/welcome.html"
 	if parsed, err := url.Parse(welcomeURL); welcomeURL == "" || err != nil ||
 		(parsed.Scheme != "" && parsed.Scheme != "http" && parsed.Scheme != "https") {
 		welcomeURL = ours
+	}
+	if strings.HasPrefix(welcomeURL, "/") && !strings.HasPrefix(welcomeURL, "//") {
+		welcomeURL = prefix + welcomeURL
 	}
 	w.Header().Set("X-Frame-Options", "SAMEORIGIN")
 	http.Redirect(w, r, welcomeURL, http.StatusFound)
