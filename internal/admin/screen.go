@@ -33,7 +33,8 @@ type line struct {
 // do anything to the terminal. Lines are not ended.
 func (v View) Screen(width, height int, by Order, color bool) []string {
 	lines := v.summary()
-	web, handlers, pools := v.webTable(), v.handlerTable(), v.poolTable()
+	names := v.nameWidth(width)
+	web, handlers, pools := v.webTable(names), v.handlerTable(names), v.poolTable(names)
 	keys := line{" q quit   n name   r rate   m memory   l latency, jobs   — sorted by " + string(by), dim}
 	if height > 0 {
 		// What does not fit is left out where there is the most.
@@ -47,8 +48,9 @@ func (v View) Screen(width, height int, by Order, color bool) []string {
 	}
 	out := make([]string, 0, len(lines))
 	for _, l := range lines {
-		text := fit(l.text, width)
+		text := fit(strings.TrimRight(l.text, " "), width)
 		if l.style == reverse {
+			text = strings.TrimRight(text, "… ")
 			text += strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 		}
 		if color && l.style != plainStyle {
@@ -133,50 +135,76 @@ func (v View) summary() []line {
 	return lines
 }
 
-func (v View) webTable() []line {
+// nameWidth is how many characters names get: on a narrow terminal few.
+func (v View) nameWidth(width int) int {
+	longest := 11
+	for _, w := range v.Web {
+		longest = max(longest, utf8.RuneCountInString(w.Name))
+	}
+	for _, h := range v.Handlers {
+		longest = max(longest, utf8.RuneCountInString(h.Name))
+	}
+	for _, p := range v.Pools {
+		longest = max(longest, utf8.RuneCountInString(p.Pool))
+	}
+	if width > 0 && width < 100 {
+		return min(longest, 12)
+	}
+	return min(longest, 30)
+}
+
+// The columns of the tables, of which the first is as wide as names are; with those of web workers and of handlers a
+// line has 80 characters.
+const (
+	processHead = " %-*s %-8s %7s %7s %6s %4s %7s %8s %3s %6s  %s"
+	processRow  = " %-*s %-8s %7s %7s %6s %4d %7s %8s %3d %6s  %s"
+	poolHead    = " %-*s %8s %8s %8s %8s %9s %9s"
+	poolRow     = " %-*s %8d %8d %8d %8d %+9.1f %9d  %s"
+)
+
+func (v View) webTable(names int) []line {
 	if len(v.Web) == 0 {
 		return nil
 	}
-	lines := []line{{}, {fmt.Sprintf(" %-20s %-9s %8s %8s %7s %5s %8s %8s %4s %7s  %s", "WEB WORKER", "STATE", "PID", "REQ/S", "ERR/S", "BUSY", "AVG", "MEMORY", "RES", "UP", "NOW"), reverse}}
+	lines := []line{{}, {fmt.Sprintf(processHead, names, "WEB WORKER", "STATE", "PID", "REQ/S", "ERR/S", "BUSY", "AVG", "MEMORY", "RES", "UP", "NOW"), reverse}}
 	for _, w := range v.Web {
 		now := ""
 		if w.Now != nil {
 			now = fmt.Sprintf("%s %s %s", w.Now.Method, w.Now.Path, inShort(v.Time.Sub(w.Now.Since)))
 		}
-		lines = append(lines, line{fmt.Sprintf(" %-20s %-9s %8s %8s %7s %5d %8s %8s %4d %7s  %s", cell(w.Name, 20), cell(w.State, 9), number(w.PID), inRate(w.RequestsPerSecond),
+		lines = append(lines, line{fmt.Sprintf(processRow, names, cell(w.Name, names), cell(w.State, 8), number(w.PID), inRate(w.RequestsPerSecond),
 			inRate(w.ErrorsPerSecond), w.Active, inTime(w.Latency), inBytes(w.Memory), w.Restarts, inShort(v.Time.Sub(w.Since)), now), rowStyle(w.State)})
 	}
 	return lines
 }
 
-func (v View) handlerTable() []line {
+func (v View) handlerTable(names int) []line {
 	if len(v.Handlers) == 0 {
 		return nil
 	}
-	lines := []line{{}, {fmt.Sprintf(" %-20s %-9s %8s %8s %7s %5s %8s %8s %4s %7s  %s", "JOB HANDLER", "STATE", "PID", "CLAIM/S", "END/S", "JOBS", "SLOTS", "MEMORY", "RES", "UP", "POOLS, HOST"), reverse}}
+	lines := []line{{}, {fmt.Sprintf(processHead, names, "JOB HANDLER", "STATE", "PID", "CLAIM/S", "END/S", "JOBS", "SLOTS", "MEMORY", "RES", "UP", "POOLS, HOST"), reverse}}
 	for _, h := range v.Handlers {
 		where := strings.Join(h.Pools, " ")
 		if h.Host != "" {
 			where = strings.TrimSpace(where + " on " + h.Host)
 		}
-		lines = append(lines, line{fmt.Sprintf(" %-20s %-9s %8s %8s %7s %5d %8s %8s %4d %7s  %s", cell(h.Name, 20), cell(h.State, 9), number(h.PID), inRate(h.ClaimsPerSecond),
+		lines = append(lines, line{fmt.Sprintf(processRow, names, cell(h.Name, names), cell(h.State, 8), number(h.PID), inRate(h.ClaimsPerSecond),
 			inRate(h.EndsPerSecond), h.Jobs, slots(h.Jobs, h.Slots), inBytes(h.Memory), h.Restarts, inShort(v.Time.Sub(h.Since)), where), rowStyle(h.State)})
 	}
 	return lines
 }
 
-func (v View) poolTable() []line {
+func (v View) poolTable(names int) []line {
 	if len(v.Pools) == 0 {
 		return nil
 	}
-	lines := []line{{}, {fmt.Sprintf(" %-20s %8s %8s %8s %8s %10s %9s", "POOL", "NEW", "QUEUED", "RUNNING", "STOPPING", "CHANGE/S", "HANDLERS"), reverse}}
+	lines := []line{{}, {fmt.Sprintf(poolHead, names, "POOL", "NEW", "QUEUED", "RUNNING", "STOPPING", "CHANGE/S", "HANDLERS"), reverse}}
 	for _, p := range v.Pools {
 		s := plainStyle
 		if p.Why != "" {
 			s = yellow
 		}
-		lines = append(lines, line{fmt.Sprintf(" %-20s %8d %8d %8d %8d %10s %9d  %s", cell(p.Pool, 20), p.New, p.Queued, p.Running, p.Other, fmt.Sprintf("%+.1f", p.Change),
-			p.Handlers, p.Why), s})
+		lines = append(lines, line{fmt.Sprintf(poolRow, names, cell(p.Pool, names), p.New, p.Queued, p.Running, p.Other, p.Change, p.Handlers, p.Why), s})
 	}
 	return lines
 }
@@ -263,6 +291,9 @@ func inTime(d time.Duration) string {
 
 // inShort is a time in at most two units.
 func inShort(d time.Duration) string {
+	if d > 100*365*24*time.Hour { // since nobody knows when
+		return "-"
+	}
 	s := int64(max(0, d).Seconds())
 	switch {
 	case s < 60:
