@@ -10,7 +10,7 @@ var acted = wordSet(`
 	file_path ftp_upload_dir ftp_upload_dir_identifier ftp_upload_dir_template ftp_upload_purge ftp_upload_site
 	galaxy_infrastructure_url galaxy_url_prefix id_secret job_config job_config_file job_metrics
 	job_metrics_config_file job_working_directory jobs_directory library_import_dir log_level logo_url
-	managed_config_dir maximum_upload_file_size new_file_path new_user_dataset_access_role_default_private nginx_x_accel_redirect_base
+	managed_config_dir maximum_upload_file_size monitor_thread_join_timeout new_file_path new_user_dataset_access_role_default_private nginx_x_accel_redirect_base
 	object_store_config_file object_store_store_by orrery_admin_listen orrery_drain_limit orrery_handler_lease
 	orrery_log_format password_expiration_period
 	pretty_datetime_format require_login root root_dir sanitize_all_html sanitize_allowlist_file server_name
@@ -38,7 +38,7 @@ var shown = wordSet(`
 // build what one static program contains.
 var without = wordSet(`
 	auto_configure_logging check_migrate_databases conda_auto_init conda_auto_install database_auto_migrate
-	database_encoding job_queue_cleanup_interval monitor_thread_join_timeout override_tempdir running_functional_tests static_cache_time static_enabled
+	database_encoding job_queue_cleanup_interval override_tempdir running_functional_tests static_cache_time static_enabled
 	template_cache_path here
 `)
 

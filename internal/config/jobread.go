@@ -22,13 +22,10 @@ func (l *loader) loadJobs() {
 		return
 	}
 	path := c.String("job_config_file")
-	if at := l.set["job_config_file"]; at != nil {
-		if !exists(path) {
-			l.report.add(Error, at, "job_config_file: there is no file %s", path)
-			c.Jobs = defaultJobConfig()
-			return
+	if !exists(path) {
+		if at := l.set["job_config_file"]; at != nil {
+			l.missing(at, "job_config_file", path)
 		}
-	} else if !exists(path) {
 		path = filepath.Join(c.ConfigDir, "job_conf.xml")
 		if !exists(path) {
 			c.Jobs = defaultJobConfig()

@@ -463,7 +463,7 @@ func (l *loader) fill() {
 	if file := c.String("object_store_config_file"); exists(file) {
 		c.ObjectStoreConfigFile = file
 	} else if at := l.set["object_store_config_file"]; at != nil {
-		l.report.add(Error, at, "object_store_config_file: there is no file %s", file)
+		l.missing(at, "object_store_config_file", file)
 	}
 	c.NewFilePath = c.String("new_file_path")
 	c.CleanupJob = c.String("cleanup_job")
@@ -489,7 +489,7 @@ func (l *loader) fill() {
 			case file == c.String("shed_tool_config_file") || file == c.String("migrated_tools_config"):
 				// Galaxy makes these when a first tool is installed from the Tool Shed.
 			default:
-				l.report.add(Error, l.set["tool_config_file"], "tool_config_file: there is no file %s", file)
+				l.missing(l.set["tool_config_file"], "tool_config_file", file)
 			}
 		}
 	} else if file := filepath.Join(c.ConfigDir, "tool_conf.xml"); exists(file) {
@@ -560,6 +560,16 @@ func (l *loader) fill() {
 	if c.LogDir = l.under(c.Root, c.Gravity.LogDir); c.LogDir == "" {
 		c.LogDir = filepath.Join(c.DataDir, "gravity", "log")
 	}
+}
+
+// missing reports a file that an option names and that does not exist. The default's name may be written out, as Galaxy's
+// sample has it, and means no more than leaving the option out.
+func (l *loader) missing(at *node, name, file string) {
+	if at.kind == scalarNode && at.text == asText(catalogue().byName[name].def) {
+		l.report.add(Notice, at, "%s: there is no file %s, and the option has its default: it is as if it were not set", name, file)
+		return
+	}
+	l.report.add(Error, at, "%s: there is no file %s", name, file)
 }
 
 // within returns a whole number and reports one that is out of range.
