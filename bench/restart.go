@@ -238,6 +238,7 @@ func (b *restartBench) measure(ctx context.Context) error {
 			t.Repeats("an upload as a form", func(ctx context.Context) error { _, err := person.SendForm(ctx, text); return err })
 			t.Repeats("a download", func(ctx context.Context) error { return person.Fetch(ctx, dataset, text) })
 		}
+		t.Settle()
 		return t
 	}
 	log.Printf("the same clients without restarts, for %v", b.quiet())

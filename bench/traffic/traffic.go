@@ -135,6 +135,17 @@ func (t *Traffic) Mark() time.Duration {
 	return now.Sub(t.began)
 }
 
+// Settle leaves what the start of the clients themselves cost out of the report's times: all connect at once then.
+func (t *Traffic) Settle() {
+	select {
+	case <-t.ctx.Done():
+	case <-time.After(time.Second):
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.report.Longest, t.report.At, t.report.Silence, t.report.Slow = 0, 0, 0, 0
+}
+
 // Report is what the clients have seen so far.
 func (t *Traffic) Report() Report {
 	t.mu.Lock()
