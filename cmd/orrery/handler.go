@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (p *process) handle(ctx context.Context, kind string) error {
 	}
 	h, err := p.handler(ctx, member, runners)
 	if err == nil {
-		p.seen.Handles(slots, h.InHand)
+		p.seen.Handles(slots, slices.Collect(maps.Keys(runners)), h.InHand)
 	}
 	if err == nil && kind == "handler" {
 		err = p.ready()

@@ -45,7 +45,7 @@ func serve(t *testing.T) *fixture {
 		}
 		t.Cleanup(func() { _ = stop() })
 	}
-	f.handler.Handles(4, func() map[string]int { return nil })
+	f.handler.Handles(4, nil, func() map[string]int { return nil })
 	since := time.Unix(1700000000, 0)
 	f.report = supervisor.Report{Name: "orrery", PID: os.Getpid(), Version: "1", Since: since, Processes: []supervisor.ProcessReport{
 		{Name: "handler_0", Kind: supervisor.Handler, State: "ready", PID: os.Getpid(), Since: since, Memory: 1 << 20},

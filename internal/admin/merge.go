@@ -146,6 +146,15 @@ func (f families) addLoad(l *Load) {
 	if l == nil {
 		return
 	}
+	// Where there are none, that is told too, so that graphs go on.
+	for _, state := range []string{"new", "queued", "running"} {
+		if !slices.ContainsFunc(l.Jobs, func(j Jobs) bool { return j.State == state }) {
+			f.add("orrery_jobs", telemetry.Label("state", state), 0)
+		}
+	}
+	if len(l.Report.Waiting) == 0 {
+		f.add("orrery_jobs_unserved", "", 0)
+	}
 	for _, j := range l.Jobs {
 		pool := cmp.Or(j.Pool, j.Handler)
 		f.add("orrery_jobs", telemetry.Label("state", j.State)+","+telemetry.Label("handler", j.Handler)+","+telemetry.Label("pool", pool), float64(j.Jobs))

@@ -41,7 +41,7 @@ func TestAProcessTellsOfItself(t *testing.T) {
 		t.Fatalf("stats: %+v, %v", stats, err)
 	}
 	m.End(&r, 500, 3*time.Millisecond, 7, 100)
-	m.Handles(4, func() map[string]int { return map[string]int{"running": 3} })
+	m.Handles(4, nil, func() map[string]int { return map[string]int{"running": 3} })
 	m.Claimed(5, time.Millisecond)
 	m.JobEnded(`a"b`, "ok", 7*time.Second)
 	m.RunnerFailed("local")

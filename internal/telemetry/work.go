@@ -15,9 +15,9 @@ const maxSeries = 100
 // jobEnd is what the durations of jobs are told apart by.
 type jobEnd struct{ destination, state string }
 
-// Handles says that this process handles jobs: as many as slots at once, and inHand gives those that it has by what it
-// does with them. From then on what a handler counts is among the metrics.
-func (m *Meter) Handles(slots int, inHand func() map[string]int) {
+// Handles says that this process handles jobs: as many as slots at once, by these runners, and inHand gives those that it
+// has by what it does with them. From then on what a handler counts is among the metrics.
+func (m *Meter) Handles(slots int, runners []string, inHand func() map[string]int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.slots, m.inHand = slots, inHand
@@ -32,6 +32,9 @@ func (m *Meter) Handles(slots int, inHand func() map[string]int) {
 	m.leasesLost = m.set.NewCounter("orrery_leases_lost_total")
 	m.claiming = newHistogram("orrery_claim_duration_seconds", "", claimBounds)
 	m.ended, m.errors = map[jobEnd]*histogram{}, map[string]*metrics.Counter{}
+	for _, r := range runners {
+		m.errors[r] = m.set.GetOrCreateCounter("orrery_runner_errors_total{" + Label("runner", r) + "}")
+	}
 }
 
 // counts tells whether Handles was called.
@@ -108,7 +111,7 @@ func (m *Meter) RunnerFailed(runner string) {
 		if len(m.errors) >= maxSeries {
 			return
 		}
-		c = m.set.GetOrCreateCounter("orrery_runner_errors_total{runner=" + label(runner) + "}")
+		c = m.set.GetOrCreateCounter("orrery_runner_errors_total{" + Label("runner", runner) + "}")
 		m.errors[runner] = c
 	}
 	c.Inc()
