@@ -91,6 +91,7 @@ fuzz: ## run every fuzz target for a short while (FUZZTIME=20s)
 bench: ## measure, and print tables
 	bench/run
 	bench/run claims
+	bench/run listen
 	bench/run restart
 
 .PHONY: clean

@@ -44,18 +44,14 @@ func main() {
 		}
 		return
 	}
-	if len(os.Args) >= 2 && os.Args[1] == claimsCommand {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err := runClaims(ctx, os.Args[2:])
-		stop()
-		if err != nil {
-			log.Fatal(err)
+	for name, run := range map[string]func(context.Context, []string) error{
+		claimsCommand: runClaims, restartCommand: runRestarts, listenCommand: runListen,
+	} {
+		if len(os.Args) < 2 || os.Args[1] != name {
+			continue
 		}
-		return
-	}
-	if len(os.Args) >= 2 && os.Args[1] == restartCommand {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		err := runRestarts(ctx, os.Args[2:])
+		err := run(ctx, os.Args[2:])
 		stop()
 		if err != nil {
 			log.Fatal(err)
