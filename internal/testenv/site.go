@@ -300,8 +300,14 @@ func (s *Site) Logs() string {
 	return b.String()
 }
 
-// Submit makes a job, with a user of its own the first time.
+// Submit makes a job of the gated tool.
 func (s *Site) Submit() (job string) {
+	s.t.Helper()
+	return s.SubmitTo("gated")
+}
+
+// SubmitTo makes a job of a tool, with a user of its own the first time.
+func (s *Site) SubmitTo(tool string) (job string) {
 	s.t.Helper()
 	if s.key == "" {
 		var made, history struct{ ID string }
@@ -311,7 +317,7 @@ func (s *Site) Submit() (job string) {
 		s.history = history.ID
 	}
 	var answer struct{ Jobs []struct{ ID string } }
-	s.Must(http.MethodPost, "/api/tools", s.key, map[string]any{"history_id": s.history, "tool_id": "gated", "inputs": map[string]any{}}, &answer)
+	s.Must(http.MethodPost, "/api/tools", s.key, map[string]any{"history_id": s.history, "tool_id": tool, "inputs": map[string]any{}}, &answer)
 	if len(answer.Jobs) != 1 {
 		s.t.Fatalf("no job was made: %+v", answer)
 	}
@@ -367,4 +373,14 @@ func (s *Site) UIDs() string {
 		s.t.Fatal(err)
 	}
 	return strings.Join([]string{u.Uid, u.Uid, u.Uid, u.Uid}, " ")
+}
+
+// FreePort is a port of the loopback address that nobody listens on right now.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
