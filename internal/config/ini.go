@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +18,7 @@ type Server struct {
 	At string
 	// Listeners is the same with what is spoken there.
 	Listeners []Listener
+	Limits    RequestLimits
 }
 
 // readINI reads galaxy.ini into the form of galaxy.yml: [app:main] becomes `galaxy`, [uwsgi] keeps its name, and each
@@ -46,6 +49,7 @@ func (l *loader) readINI(path string) (root *node, servers []Server) {
 		switch {
 		case s.key == "app:main":
 			l.interpolate(s.value, defaults)
+			l.prefixFilter(sections, s.value)
 			s.value.pairs = withoutKeys(s.value.pairs, "use", "paste.app_factory", "filter-with")
 			for i, p := range s.value.pairs {
 				if key, ok := strings.CutPrefix(p.key, "set "); ok {
@@ -56,6 +60,8 @@ func (l *loader) readINI(path string) (root *node, servers []Server) {
 			root.pairs = append(root.pairs, pair{key: "galaxy", at: s.at, value: s.value})
 		case s.key == "uwsgi":
 			root.pairs = append(root.pairs, pair{key: "uwsgi", at: s.at, value: s.value})
+		case s.key == "galaxy":
+			l.report.add(Warning, s.at, "in galaxy.ini Galaxy's options belong below [app:main]; [galaxy] is not read")
 		case strings.HasPrefix(s.key, "server:"):
 			l.interpolate(s.value, defaults)
 			if server, ok := l.server(s); ok {
@@ -220,6 +226,13 @@ func withoutKeys(pairs []pair, names ...string) []pair {
 	return out
 }
 
+// Settings of [server:NAME] beside host and port: those that have a meaning, and those that are about Paste's threads.
+var (
+	serverKeys      = wordSet(`use host port ssl_pem request_queue_size socket_timeout`)
+	serverIdleKeys  = wordSet(`use_threadpool threadpool_workers threadpool_options threadpool_kill_thread_limit threadpool_max_requests threadpool_hung_thread_limit threadpool_hung_check_period threadpool_max_zombie_threads_before_die threadpool_dying_limit threadpool_spawn_if_under threadpool_kill_thread_limit threadpool_error_email daemon_threads ssl_context protocol_version server_version start_loop converters handler job_queue_workers webless workers threads`)
+	serverKnownKeys = append(slices.Sorted(maps.Keys(serverKeys)), slices.Sorted(maps.Keys(serverIdleKeys))...)
+)
+
 // server reads one [server:NAME].
 func (l *loader) server(s pair) (Server, bool) {
 	name := strings.TrimPrefix(s.key, "server:")
@@ -229,11 +242,30 @@ func (l *loader) server(s pair) (Server, bool) {
 	}
 	server := Server{Name: name, At: position(s.at)}
 	in := gravityReader{report: l.report}
+	var idle []string
+	for _, p := range s.value.pairs {
+		switch {
+		case serverKeys[p.key]:
+		case serverIdleKeys[p.key]:
+			idle = append(idle, p.key)
+		default:
+			l.report.add(Warning, p.at, "server:%s: nobody knows the setting “%s”%s", name, clip(p.key, 80), didYouMean(p.key, serverKnownKeys))
+		}
+	}
+	if len(idle) > 0 {
+		slices.Sort(idle)
+		l.report.add(Notice, s.at, "server:%s: accepted and without effect here, since a process serves as many requests at once as come: %s", name, strings.Join(slices.Compact(idle), ", "))
+	}
 	host := in.text(s.value.get("host"), "host", "127.0.0.1")
 	port := 0
 	if p := s.value.get("port"); p != nil && p.text != "" {
 		port = in.count(p, "port", 0, 1, 65535)
 		server.At = position(p)
+	} else if base, number, ok := strings.Cut(host, ":"); ok && isDigits(number) && !strings.HasPrefix(host, "[") { // Paste takes HOST:PORT too
+		at := *s.value.get("host")
+		at.text = number
+		host, port = base, in.count(&at, "host", 0, 1, 65535)
+		server.At = position(&at)
 	}
 	if port == 0 && name == "main" {
 		port = 8080
@@ -243,6 +275,37 @@ func (l *loader) server(s pair) (Server, bool) {
 			host = "[" + host + "]"
 		}
 		server.Bind = host + ":" + strconv.Itoa(port)
+		one := Listener{Bind: server.Bind, Protocol: HTTP, Umask: -1, At: server.At}
+		if pem := s.value.get("ssl_pem"); pem != nil && pem.text != "" {
+			if pem.text == "*" {
+				l.report.add(Error, pem, "server:%s: ssl_pem = *, a certificate that is made up at each start, is not served; name a file", name)
+			}
+			one.Protocol, one.CertFile, one.KeyFile = HTTPS, pem.text, pem.text
+		}
+		if queue := s.value.get("request_queue_size"); queue != nil && queue.text != "" {
+			one.Backlog = in.count(queue, "request_queue_size", 0, 1, 1<<20)
+		}
+		if timeout := s.value.get("socket_timeout"); timeout != nil && timeout.text != "" {
+			server.Limits.Timeout = in.count(timeout, "socket_timeout", 0, 0, 1<<30)
+		}
+		server.Listeners = []Listener{one}
 	}
 	return server, true
+}
+
+// prefixFilter takes the URL prefix that filter-with brings in, as Galaxy's older documentation sets it.
+func (l *loader) prefixFilter(sections []pair, app *node) {
+	filter := app.get("filter-with")
+	if filter == nil || app.get("galaxy_url_prefix") != nil {
+		return
+	}
+	for _, s := range sections {
+		if s.key != "filter:"+filter.text || s.value.get("use") == nil {
+			continue
+		}
+		prefix := s.value.get("prefix")
+		if use := s.value.get("use").text; use == "egg:PasteDeploy#prefix" && prefix != nil && prefix.text != "" {
+			app.pairs = append(app.pairs, pair{key: "galaxy_url_prefix", at: prefix, value: prefix})
+		}
+	}
 }

@@ -81,6 +81,40 @@ func TestINIWithoutServers(t *testing.T) {
 	}
 }
 
+func TestINIServers(t *testing.T) {
+	c, dir, said := loadINI(t, `[server:main]
+use = egg:Paste#http
+host = 0.0.0.0:8443
+ssl_pem = host.pem
+use_threadpool = True
+threadpool_workers = 10
+threadpool_kill_thread_limit = 10800
+request_queue_size = 128
+socket_timeout = 30
+[server:handler0]
+use = egg:Paste#http
+port = 8090
+use_threadpool = true
+threadpool_worker = 5
+[filter:proxy-prefix]
+use = egg:PasteDeploy#prefix
+prefix = /galaxy
+[app:main]
+filter-with = proxy-prefix
+`)
+	if got := listenersOf(c.Servers[0].Listeners, dir) + "\n" + listenersOf(c.Servers[1].Listeners, dir); got != "0.0.0.0:8443 (https) DIR/host.pem,DIR/host.pem backlog 128\n127.0.0.1:8090" ||
+		c.Servers[0].Limits.Timeout != 30 || c.URLPrefix != "/galaxy" {
+		t.Errorf("%s, prefix %s", got, c.URLPrefix)
+	}
+	if want := `galaxy.ini:1:1: server:main: accepted and without effect here, since a process serves as many requests at once as come: threadpool_kill_thread_limit, threadpool_workers, use_threadpool
+galaxy.ini:14:1: warning: server:handler0: nobody knows the setting “threadpool_worker”; did you mean “threadpool_workers”?
+galaxy.ini:10:1: server:handler0: accepted and without effect here, since a process serves as many requests at once as come: use_threadpool
+galaxy.ini: warning: there is no file ` + "DIR/host.pem" + `, which HTTPS at 0.0.0.0:8443 needs
+`; strings.ReplaceAll(said, "file host.pem", "file DIR/host.pem") != want {
+		t.Errorf("said:\n%s", said)
+	}
+}
+
 func TestINIProblems(t *testing.T) {
 	for _, test := range []struct{ name, ini, want string }{
 		{"outside a section", "brand = x\n", "galaxy.ini:1:1: error: “brand = x” stands outside a section; Galaxy's options belong below [app:main]\n"},
@@ -90,6 +124,8 @@ func TestINIProblems(t *testing.T) {
 		{"no port", "[server:main]\nport = http\n[app:main]\n", "galaxy.ini:2:1: error: port takes a whole number such as 0, not \"http\"\n"},
 		{"no name", "[app:main]\n= x\n", "galaxy.ini:2:1: error: “= x” has no name before the “=”\n"},
 		{"an unknown option", "[app:main]\nbraand = x\n", "galaxy.ini:2:1: warning: nobody knows the option “braand”; did you mean “brand”?\n"},
+		{"the section of galaxy.yml", "[galaxy]\nbrand = x\n[app:main]\n", "galaxy.ini:1:1: warning: in galaxy.ini Galaxy's options belong below [app:main]; [galaxy] is not read\n"},
+		{"a certificate made up", "[server:main]\nssl_pem = *\n[app:main]\n", "galaxy.ini:2:1: error: server:main: ssl_pem = *, a certificate that is made up at each start, is not served; name a file\ngalaxy.ini: warning: there is no file *, which HTTPS at 127.0.0.1:8080 needs\n"},
 		{"a bad name", "[server:../x]\nport = 1\n[app:main]\n", "galaxy.ini:1:1: error: “../x” cannot be a server's name: use letters, digits, “.”, “_” and “-”\n"},
 		{"references that multiply", "[DEFAULT]\na = 0123456789012345678901234567890123456789\nb = " + strings.Repeat("%(a)s", 60) + "\nc = " + strings.Repeat("%(b)s", 60) +
 			"\n[app:main]\nbrand = %(c)s\n", "galaxy.ini:6:1: error: brand: the value is too long once its references are replaced\n"},

@@ -80,10 +80,12 @@ func (l *loader) listeners() {
 		l.finishGunicorn(&c.Gravity.Gunicorn[i])
 	}
 	l.finishUwsgi()
-	for i, s := range c.Servers {
-		if s.Bind != "" {
-			c.Servers[i].Listeners = []Listener{{Bind: s.Bind, Protocol: HTTP, Umask: -1, At: s.At}}
+	for _, s := range c.Servers {
+		for i := range s.Listeners {
+			one := &s.Listeners[i]
+			one.CertFile, one.KeyFile = l.under(c.Root, one.CertFile), l.under(c.Root, one.KeyFile)
 		}
+		l.checkCertificates(&node{file: c.Path}, s.Listeners)
 	}
 }
 

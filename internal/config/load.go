@@ -195,7 +195,7 @@ func (l *loader) edition(gravity, uwsgi *node) {
 			c.EditionReason = "the configuration is a galaxy.ini"
 		}
 		if ini && uwsgi == nil && len(c.Servers) == 0 {
-			c.Servers = []Server{{Name: "main", Bind: "127.0.0.1:8080"}}
+			c.Servers = []Server{{Name: "main", Bind: "127.0.0.1:8080", Listeners: []Listener{{Bind: "127.0.0.1:8080", Protocol: HTTP, Umask: -1}}}}
 		}
 		c.Uwsgi = readUwsgi(uwsgi, l.report, l.env, c.Path)
 	default:

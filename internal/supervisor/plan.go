@@ -266,7 +266,7 @@ func iniServers(c *config.Config, web bool) []Planned {
 		p.Kind, p.Group, p.Service, p.HandleJobs, p.StopTimeout = Handler, "galaxy.ini", s.Name, true, enoughToStop(c)
 		if web {
 			p.Kind, p.Group, p.Service, p.Binds, p.BindAt, p.HandleJobs = Web, serverGroup+s.Name, gunicornService, []string{s.Bind}, s.At, false
-			p.Listeners = listenSpecs(s.Listeners)
+			p.Listeners, p.Limits = listenSpecs(s.Listeners), s.Limits
 		} else {
 			p.Tags, p.Plugins = c.Jobs.TagsOf(s.Name, nil), pluginsOf(c, s.Name)
 		}
