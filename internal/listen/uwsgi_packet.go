@@ -48,18 +48,19 @@ func packetSize(header [packetHeader]byte) (int, error) {
 type uwsgiVar struct{ key, value string }
 
 // parseVars reads the variables of a packet, in order, at most limit of them.
-func parseVars(data []byte, limit int) ([]uwsgiVar, error) {
-	var vars []uwsgiVar
+func parseVars(packet []byte, limit int) ([]uwsgiVar, error) {
+	vars := make([]uwsgiVar, 0, min(limit, 32))
+	data := string(packet) // of which the variables are parts
 	next := func() (string, bool) {
 		if len(data) < 2 {
 			return "", false
 		}
-		n := int(binary.LittleEndian.Uint16(data))
-		if len(data)-2 < n {
+		n := 2 + int(data[0]) + int(data[1])<<8
+		if len(data) < n {
 			return "", false
 		}
-		s := string(data[2 : 2+n])
-		data = data[2+n:]
+		s := data[2:n]
+		data = data[n:]
 		return s, true
 	}
 	for len(data) > 0 {
