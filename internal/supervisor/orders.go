@@ -232,11 +232,11 @@ func (s *Supervisor) startAndWait(t *task, sl *slot) error {
 // awaitReady waits until an instance serves (true) or has ended.
 func (s *Supervisor) awaitReady(inst *instance) bool {
 	select {
-	case <-inst.r.ready:
+	case <-inst.serves:
 		return true
 	case <-inst.gone:
 		select {
-		case <-inst.r.ready:
+		case <-inst.serves:
 			return true
 		default:
 			return false

@@ -281,6 +281,8 @@ func TestTheSupervisorReplacesItself(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	for state(t, c, "main.1").PID == pid {
+	}
 	must(t, c, Order{Verb: VerbStart})
 	if now := state(t, c, "main.1"); now.PID == pid || now.State != "ready" {
 		t.Errorf("after a crash: %+v", now)

@@ -459,6 +459,9 @@ func (s *Supervisor) follow(sl *slot, saved *savedInstance) *instance {
 	r := follow(saved.PID, os.NewFile(uintptr(saved.Said), "supervisor"), saved.Ready)
 	inst := s.instanceOf(sl, saved.Spec, r)
 	inst.generation, inst.began, inst.since, inst.ready = saved.Generation, saved.Began, saved.Since, saved.Ready
+	if inst.ready {
+		close(inst.serves)
+	}
 	s.followers = append(s.followers, func() { s.watch(inst, saved.Spec.readyTimeout()) })
 	return inst
 }

@@ -45,6 +45,7 @@ type instance struct {
 	giveUp     chan struct{} // closed: kill it
 	killed     string        // why it was killed
 	how        string        // how it ended
+	serves     chan struct{} // closed when it is ready and that has been dealt with
 	gone       chan struct{} // closed when it has ended and that has been dealt with
 }
 
@@ -101,7 +102,7 @@ func (s *Supervisor) startLocked(sl *slot, spec Spec, limit time.Duration) (*ins
 func (s *Supervisor) instanceOf(sl *slot, spec Spec, r *running) *instance {
 	s.live++
 	now := s.options.Now()
-	return &instance{slot: sl, spec: spec, r: r, began: now, since: now, giveUp: make(chan struct{}), gone: make(chan struct{})}
+	return &instance{slot: sl, spec: spec, r: r, began: now, since: now, giveUp: make(chan struct{}), serves: make(chan struct{}), gone: make(chan struct{})}
 }
 
 // launchAll starts what does not run.
@@ -190,6 +191,7 @@ func (s *Supervisor) becameReady(inst *instance) {
 		sl.everReady = true
 		sl.set("ready", "", inst.since)
 	}
+	close(inst.serves)
 	s.mu.Unlock()
 	s.options.Log.Info("ready", "process", inst.spec.Name, "pid", inst.r.pid)
 	s.event(Event{Kind: Ready, Name: inst.spec.Name, PID: inst.r.pid})

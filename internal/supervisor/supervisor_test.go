@@ -105,13 +105,23 @@ func child(mode string) int {
 			return 1
 		}
 	}
+	var serving sync.WaitGroup
+	var listeners []net.Listener
 	for _, s := range sockets {
 		l, err := s.Listener()
 		if err != nil {
 			fmt.Println(err)
 			return 1
 		}
-		go serve(l)
+		listeners = append(listeners, l)
+		serving.Go(func() { serve(l) })
+	}
+	// What was accepted is answered.
+	finish := func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+		serving.Wait()
 	}
 	if dir := os.Getenv(childRun); dir != "" {
 		end, err := c.Offer(dir, sockets)
@@ -130,9 +140,11 @@ func child(mode string) int {
 		if mode == "busy" {
 			return busy(c)
 		}
+		finish()
 		fmt.Println("stopping gracefully")
 		return 0
 	case <-c.Gone():
+		finish()
 		return gone()
 	}
 }
@@ -172,8 +184,11 @@ func serve(l net.Listener) {
 	}
 }
 
-// gone tells the test, over a FIFO, that the supervisor has died.
+// gone tells the test, over a FIFO if there is one, that the supervisor has died.
 func gone() int {
+	if info, err := os.Stat(os.Getenv(childFile)); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return 0
+	}
 	f, err := os.OpenFile(os.Getenv(childFile), os.O_WRONLY, 0)
 	if err != nil {
 		return 1
