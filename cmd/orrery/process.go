@@ -90,6 +90,9 @@ func open(ctx context.Context, f *processFlags) (p *process, err error) {
 		return p, err
 	}
 	p.closers = append(p.closers, p.log.Close)
+	// From the first line on, so that a process which is starting follows logrotate too.
+	reopens := p.log.ReopenOn(syscall.SIGUSR1)
+	p.closers = append(p.closers, func() error { reopens(); return nil })
 	silent, err := tell(p)
 	if err != nil {
 		return p, err
@@ -250,8 +253,7 @@ func (p *process) close() error {
 
 // stopSignal gives a context that ends when this process is to stop: at SIGTERM,
 // or when the supervisor is gone for good. Without a supervisor SIGINT stops, too;
-// with one, the terminal's Ctrl-C is the supervisor's to act on. SIGUSR1 opens the
-// logs anew.
+// with one, the terminal's Ctrl-C is the supervisor's to act on.
 func (p *process) stopSignal() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(ctx)
@@ -261,7 +263,6 @@ func (p *process) stopSignal() (context.Context, context.CancelFunc) {
 	} else {
 		signal.Ignore(os.Interrupt)
 	}
-	reopened := p.log.ReopenOn(syscall.SIGUSR1)
 	if gone := p.child.Gone(); gone != nil {
 		go func() {
 			select {
@@ -272,7 +273,7 @@ func (p *process) stopSignal() (context.Context, context.CancelFunc) {
 			}
 		}()
 	}
-	return ctx, func() { cancel(); stop(); reopened() }
+	return ctx, func() { cancel(); stop() }
 }
 
 // textParams are a destination's parameters as text, as the job's row keeps
