@@ -99,10 +99,17 @@ func (p *Plan) ownSockets() {
 	if os.Geteuid() != 0 || p.User == "" && p.Group == "" {
 		return
 	}
+	group := p.Group
+	if group == "" {
+		// The user's own; one that does not exist is told of when root is dropped.
+		if u, err := listen.LookupUser(p.User); err == nil {
+			group = strconv.Itoa(u.GID)
+		}
+	}
 	give := func(specs []listen.Spec) {
 		for i := range specs {
 			if a, err := listen.Parse(specs[i].Bind); err == nil && a.Network == "unix" {
-				specs[i].Owner, specs[i].Group = cmp.Or(specs[i].Owner, p.User), cmp.Or(specs[i].Group, p.Group)
+				specs[i].Owner, specs[i].Group = cmp.Or(specs[i].Owner, p.User), cmp.Or(specs[i].Group, group)
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func (p *Plan) Running() Running {
 		if at < 0 {
 			at = len(r.Groups)
 			g := RunningGroup{Service: one.Service, Group: one.Group, Kind: one.Kind, Listeners: one.Listeners, StopSeconds: int(one.StopTimeout / time.Second),
-				ReadySeconds: int(one.ReadyTimeout / time.Second), MemoryLimit: one.MemoryLimit, binds: tellListeners(one)}
+				ReadySeconds: int(one.ReadyTimeout / time.Second), MemoryLimit: one.MemoryLimit, binds: tellListeners(one, true)}
 			if one.Umask >= 0 {
 				g.Umask = fmt.Sprintf("%03o", one.Umask)
 			}
@@ -87,10 +87,10 @@ func (p *Plan) RunningTable() []string {
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	for _, spec := range p.Own {
-		fmt.Fprintf(&b, "  the supervisor listens at %s\n", tellSpec(spec))
+		fmt.Fprintf(&b, "  the supervisor listens at %s\n", tellSpec(spec, true))
 	}
 	for _, pool := range p.ZergPools {
-		fmt.Fprintf(&b, "  the Zerg pool %s holds %s\n", pool.Socket.Bind, strings.Join(tellSpecs(pool.Listeners), ", "))
+		fmt.Fprintf(&b, "  the Zerg pool %s holds %s\n", pool.Socket.Bind, strings.Join(tellSpecs(pool.Listeners, true), ", "))
 	}
 	fmt.Fprintf(&b, "  signals: %s\n", tellSignals(p.Signals))
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
@@ -100,24 +100,24 @@ func (p *Plan) RunningTable() []string {
 	return lines
 }
 
-// tellListeners says where a process listens.
-func tellListeners(p Planned) []string {
+// tellListeners says where a process listens; in full with who may connect.
+func tellListeners(p Planned, full bool) []string {
 	if len(p.Listeners) == 0 {
 		return p.Binds // a Zerg pool's
 	}
-	return tellSpecs(p.Listeners)
+	return tellSpecs(p.Listeners, full)
 }
 
-func tellSpecs(specs []listen.Spec) []string {
+func tellSpecs(specs []listen.Spec, full bool) []string {
 	var out []string
 	for _, spec := range specs {
-		out = append(out, tellSpec(spec))
+		out = append(out, tellSpec(spec, full))
 	}
 	return out
 }
 
-// tellSpec says an address with what is spoken there, and who may connect to a UNIX socket.
-func tellSpec(spec listen.Spec) string {
+// tellSpec says an address with what is spoken there and, in full, who may connect to a UNIX socket.
+func tellSpec(spec listen.Spec, full bool) string {
 	words := []string{string(spec.Protocol)}
 	switch spec.Protocol {
 	case listen.HTTP:
@@ -128,14 +128,14 @@ func tellSpec(spec listen.Spec) string {
 			words[0] += " at port " + spec.HTTPSPort
 		}
 	}
-	if a, err := listen.Parse(spec.Bind); err == nil && a.Network == "unix" {
+	if a, err := listen.Parse(spec.Bind); err == nil && a.Network == "unix" && full {
 		mode := spec.Mode
 		if mode == 0 {
 			mode = 0o777 &^ spec.Umask
 		}
 		words = append(words, fmt.Sprintf("mode %03o", mode))
 		if spec.Owner+spec.Group != "" {
-			words = append(words, "of "+spec.Owner+":"+spec.Group)
+			words = append(words, "of "+strings.TrimSuffix(spec.Owner+":"+spec.Group, ":"))
 		}
 	}
 	if len(words) == 0 {

@@ -47,7 +47,7 @@ func (p *Plan) Table() []string {
 	w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row("PROCESS", "KIND", "HANDLES JOBS OF", "POOLS", "RUNNERS", "LISTENS AT")
 	for _, process := range p.Processes {
-		row(process.ServerName, string(process.Kind), h.serves(process), list(process.Pools, "-"), plugins(process), list(tellListeners(process), "-"))
+		row(process.ServerName, string(process.Kind), h.serves(process), list(process.Pools, "-"), plugins(process), list(tellListeners(process, false), "-"))
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	for _, warning := range p.Warnings {
