@@ -16,7 +16,7 @@ import (
 
 // serverFor runs a server of the kind that the administrator of these sites has: for HTTP by gravity's section, for uWSGI's
 // protocol by uWSGI's.
-func serverFor(t *testing.T, proxy, protocol string, more map[string]any) *testenv.Instance {
+func serverFor(t testing.TB, proxy, protocol string, more map[string]any) *testenv.Instance {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs external programs, left out by -short")
@@ -66,7 +66,7 @@ func TestBehind(t *testing.T) {
 
 // behind is a server behind a proxy.
 type behind struct {
-	t      *testing.T
+	t      testing.TB
 	server *testenv.Instance
 	proxy  *testenv.WebProxy
 	base   string

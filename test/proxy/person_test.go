@@ -24,7 +24,7 @@ const password = "correct horse battery"
 
 // person is somebody with a browser, or a script with an API key.
 type person struct {
-	t      *testing.T
+	t      testing.TB
 	client *http.Client
 	base   string // address and prefix
 	key    string
@@ -32,7 +32,7 @@ type person struct {
 	header http.Header
 }
 
-func through(t *testing.T, client *http.Client, base string) *person {
+func through(t testing.TB, client *http.Client, base string) *person {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 
 // site is a file of docs/proxy with what the test replaces in it.
 type site struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	text string
 }
 
-func readSite(t *testing.T, name string) *site {
+func readSite(t testing.TB, name string) *site {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs external programs, left out by -short")
@@ -111,7 +111,7 @@ var copied struct {
 
 // clientFiles is a copy of the web client's folder that the proxies' user can read, wherever the checkout lies. It has one
 // more file, which only the proxies know.
-func clientFiles(t *testing.T) string {
+func clientFiles(t testing.TB) string {
 	t.Helper()
 	copied.Lock()
 	defer copied.Unlock()
