@@ -134,7 +134,6 @@ func (l *loader) finishGunicorn(g *Gunicorn) {
 		}
 	}
 	l.checkProxies(g.at, "--forwarded-allow-ips", g.Limits.ForwardedAllowIPs)
-	l.checkProxies(g.at, "--proxy-allow-from", g.Limits.ProxyAllowIPs)
 	if g.Limits.AccessLog != "" && g.Limits.AccessLog != "-" {
 		g.Limits.AccessLog = l.under(base, g.Limits.AccessLog)
 	}

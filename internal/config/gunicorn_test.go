@@ -51,17 +51,14 @@ func TestGunicornArgs(t *testing.T) {
 environment: {GUNICORN_CMD_ARGS: "--workers 9 --keep-alive 7 --limit-request-fields 50", FORWARDED_ALLOW_IPS: 10.0.0.1}
 extra_args: >
   -w4 --timeout=120 --graceful-timeout 40 --keep-alive 5 --limit-request-line 8190 --limit-request-fields=200
-  --limit-request-field_size 16380 --forwarded-allow-ips "10.0.0.0/8, ::1" --proxy-protocol --proxy-allow-from 10.0.0.2
+  --limit-request-field_size 16380 --forwarded-allow-ips "10.0.0.0/8, ::1" --proxy-protocol off
   --access-logfile - --error-logfile log/web.log --log-level debug --pid var/web.pid --env "A=b c" -e SCRIPT_NAME=/galaxy
   --max-requests 1000 --max-requests-jitter 50 -k galaxy.webapps.galaxy.workers.Worker --threads 4 --preload --reuse-port
   --forwarder-headers SCRIPT_NAME -D --forwarded-alow-ips 1 --nonsense 3 app:main`)
 	if g.Workers != 4 || !g.WorkersSet || g.Timeout != 120 || g.StopTimeout != 40 || g.PIDFile != root+"/var/web.pid" || g.ErrorLog != root+"/log/web.log" || g.Environment["A"] != "b c" {
 		t.Errorf("%+v", g)
 	}
-	want := RequestLimits{Line: 8190, Fields: 200, FieldSize: 16380, KeepAlive: 5, Timeout: 120, ForwardedAllowIPs: []string{"10.0.0.0/8", "::1"}, ProxyProtocol: true,
-		ProxyAllowIPs: []string{"10.0.0.2"}, AccessLog: "-"}
-	if got := g.Limits; strings.Join(got.ForwardedAllowIPs, " ") != "10.0.0.0/8 ::1" || strings.Join(got.ProxyAllowIPs, " ") != "10.0.0.2" || got.Line != want.Line || got.Fields != want.Fields ||
-		got.FieldSize != want.FieldSize || got.KeepAlive != want.KeepAlive || got.Timeout != want.Timeout || !got.ProxyProtocol || got.AccessLog != "-" {
+	if got := g.Limits; strings.Join(got.ForwardedAllowIPs, " ") != "10.0.0.0/8 ::1" || got.KeepAlive != 5 || got.Timeout != 120 || got.AccessLog != "-" {
 		t.Errorf("%+v", got)
 	}
 	for _, line := range []string{
@@ -69,7 +66,7 @@ extra_args: >
 		"warning: extra_args: gunicorn has no option --nonsense\n",
 		"warning: extra_args: gunicorn has no option --forwarded-alow-ips; did you mean “--forwarded-allow-ips”?",
 		"warning: extra_args: “app:main” belongs to no option",
-		"extra_args: accepted and without effect here: --log-level debug (log_level in the galaxy section holds); --max-requests 1000, --max-requests-jitter 50 (processes do not grow with requests; memory_limit replaces one that does); " +
+		"extra_args: accepted and without effect here: --limit-request-line 8190, --limit-request-fields 200, --limit-request-field_size 16380 (the request line and the header fields may have 64 kB in all); --log-level debug (log_level in the galaxy section holds); --max-requests 1000, --max-requests-jitter 50 (processes do not grow with requests; memory_limit replaces one that does); " +
 			"--worker-class galaxy.webapps.galaxy.workers.Worker, --threads 4, --preload (this is about Python’s processes and threads); --reuse-port (all workers share one socket); " +
 			"--forwarder-headers SCRIPT_NAME (nothing is taken from SCRIPT_NAME and PATH_INFO; galaxy_url_prefix is the prefix); --daemon (“run.sh --daemon” and “orrery start” do this)",
 	} {
@@ -91,6 +88,8 @@ func TestGunicornArgsProblems(t *testing.T) {
 		{"'--bind", "error: extra_args: a quote is not closed"},
 		{"--work 2", "warning: extra_args: gunicorn has no option --work"},
 		{"-Z", "warning: extra_args: gunicorn has no option -Z"},
+		{"--proxy-protocol", "error: extra_args: --proxy-protocol: the PROXY protocol is not spoken"},
+		{"--proxy-protocol v2", "error: extra_args: --proxy-protocol: the PROXY protocol is not spoken"},
 		{"--protocol gopher", `error: extra_args: --protocol is http or uwsgi, not "gopher"`},
 	} {
 		if _, said, _ := gunicornOf(t, "extra_args: \""+test.args+"\""); !strings.Contains(said, test.want) {

@@ -34,6 +34,8 @@ const (
 	otherwise  = "this is done in another way here"
 	alwaysSafe = "HTTP and TLS are as strict as they can be here"
 	useGalaxy  = "galaxy.yml says this"
+
+	headerLimit = "the request line and the header fields may have 64 kB in all"
 )
 
 // gunicornOptions are those of Gunicorn 20 to 27, by name.
@@ -84,9 +86,9 @@ var gunicornOptions = []GunicornOption{
 	{"initgroups", "", "", "the user’s groups are always set"},
 	{"keep-alive", "", "INT", ""},
 	{"keyfile", "", "FILE", ""},
-	{"limit-request-field_size", "", "INT", ""},
-	{"limit-request-fields", "", "INT", ""},
-	{"limit-request-line", "", "INT", ""},
+	{"limit-request-field_size", "", "INT", headerLimit},
+	{"limit-request-fields", "", "INT", headerLimit},
+	{"limit-request-line", "", "INT", headerLimit},
 	{"log-config", "", "FILE", useGalaxy},
 	{"log-config-json", "", "FILE", useGalaxy},
 	{"log-level", "", "LEVEL", "log_level in the galaxy section holds"},
@@ -109,7 +111,7 @@ var gunicornOptions = []GunicornOption{
 	{"preload", "", "", forPython},
 	{"print-config", "", "", "“orrery config check” does this"},
 	{"protocol", "", "STRING", ""},
-	{"proxy-allow-from", "", "STRING", ""},
+	{"proxy-allow-from", "", "STRING", "the PROXY protocol is not spoken"},
 	{"proxy-protocol", "", "[MODE]", ""},
 	{"pythonpath", "", "STRING", forPython},
 	{"reload", "", "", "“orrery update” takes changed files"},
@@ -296,25 +298,14 @@ func (in gravityReader) gunicornArgs(words []string, at *node, what string, repl
 			g.Backlog = whole(0, 1)
 		case "keep-alive":
 			g.Limits.KeepAlive = whole(0, 0)
-		case "limit-request-line":
-			g.Limits.Line = whole(0, 0)
-		case "limit-request-fields":
-			g.Limits.Fields = whole(0, 0)
-		case "limit-request-field_size":
-			g.Limits.FieldSize = whole(0, 0)
 		case "forwarded-allow-ips":
 			g.Limits.ForwardedAllowIPs = asList(value)
 		case "proxy-protocol":
 			switch strings.ToLower(value) {
 			case "off", "false", "0":
-				g.Limits.ProxyProtocol = false
-			case "", "auto", "v1", "v2", "true", "on", "1":
-				g.Limits.ProxyProtocol = true
 			default:
-				fail("--proxy-protocol is off, v1, v2 or auto, not %q", clip(value, 40))
+				fail("--proxy-protocol: the PROXY protocol is not spoken; let the proxy send X-Forwarded-For and name it in --forwarded-allow-ips")
 			}
-		case "proxy-allow-from":
-			g.Limits.ProxyAllowIPs = asList(value)
 		case "access-logfile":
 			g.Limits.AccessLog = value
 		case "error-logfile":

@@ -57,17 +57,11 @@ func (l Listener) String() string {
 // RequestLimits are what a web worker allows a request to be, and what it believes of it. The zero value is the
 // server's own rules.
 type RequestLimits struct {
-	Line      int // bytes of the request line
-	Fields    int // header fields
-	FieldSize int // bytes of one header field
 	KeepAlive int // seconds that an idle connection is kept
 	Timeout   int // seconds that a request may be silent
 	// ForwardedAllowIPs are the proxies whose X-Forwarded headers are believed: addresses, networks or “*”. None is
 	// 127.0.0.1 and ::1; peers on UNIX sockets are always believed.
 	ForwardedAllowIPs []string
-	// ProxyProtocol tells whether connections from ProxyAllowIPs begin with the line of the PROXY protocol.
-	ProxyProtocol bool
-	ProxyAllowIPs []string
 	// AccessLog is a file for a line per request, “-” the process's own log, "" none of its own.
 	AccessLog string
 }

@@ -300,7 +300,9 @@ func (in *uwsgiReader) option(p pair, value *node) {
 	case "http-timeout":
 		u.Limits.Timeout = whole(0, 1<<30, 0)
 	case "enable-proxy-protocol":
-		u.Limits.ProxyProtocol = on()
+		if on() {
+			r.add(Error, value, "uwsgi: %s: the PROXY protocol is not spoken; let the proxy send X-Forwarded-For", name)
+		}
 	case "zerg-pool":
 		u.SeveralMasters = name
 		in.zergPool(value)

@@ -102,7 +102,7 @@ func (p *Plan) ownSockets() {
 	group := p.Group
 	if group == "" {
 		// The user's own; one that does not exist is told of when root is dropped.
-		if u, err := listen.LookupUser(p.User); err == nil {
+		if u, err := listen.LookupUser(p.User); err == nil && u.GID >= 0 {
 			group = strconv.Itoa(u.GID)
 		}
 	}
