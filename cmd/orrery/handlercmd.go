@@ -127,6 +127,12 @@ func (f *processFlags) handle() error {
 		p.log.Warn(claimsNothing, "name", f.serverName)
 		starterNote = f.serverName + ": " + claimsNothing
 	}
+	// Should the supervisor die, the next one tells this handler when its own serves.
+	withdraw, err := p.child.Offer(runDir(p.cfg), nil)
+	if err != nil {
+		return errors.Join(err, p.close())
+	}
+	defer withdraw()
 	err = p.handle(ctx, "handler")
 	return errors.Join(err, p.close())
 }

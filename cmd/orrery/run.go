@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -18,7 +19,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"orrery/internal/admin"
@@ -77,8 +77,11 @@ type kept struct {
 	Streams           bool
 	DrainLimit        time.Duration
 	PIDFile, PIDFile2 string
-	Zerg, Given       []listen.Spec
-	Config            string
+	// Zerg and Given are as in server; Replaced are addresses of the configuration that systemd's sockets stand for.
+	Zerg, Given []listen.Spec
+	Replaced    []string
+	// Admin is the admin socket's name, where another server of the same run folder has the ordinary one.
+	Admin string
 }
 
 // runProbe is `orrery probe VERSION COMMAND ...`: the supervisor asks the program on disk whether it could take its
@@ -111,7 +114,8 @@ func superviseServer(o runOptions) (err error) {
 	if state != nil {
 		return takeOver(o, state)
 	}
-	if o.Daemon && starter() == nil {
+	background := starter() != nil // taken out of the environment before anything is started
+	if o.Daemon && !background {
 		return daemonize(o)
 	}
 	defer func() {
@@ -139,10 +143,12 @@ func superviseServer(o runOptions) (err error) {
 		}
 		given = append(given, zerg...)
 	}
+	r.chooseAdmin(cfg)
 	wanted, err := r.wanted(cfg, given)
 	if err != nil {
 		return err
 	}
+	r.known.Streams = background
 	if err := r.prepare(problems); err != nil {
 		return err
 	}
@@ -167,47 +173,53 @@ func probe(o runOptions) error {
 }
 
 // takeOver goes on as the supervisor that this program was a moment ago.
-func takeOver(o runOptions, state *supervisor.State) error {
+func takeOver(o runOptions, state *supervisor.State) (err error) {
 	r := &server{o: o}
 	if err := json.Unmarshal(state.Extra(), &r.known); err != nil {
 		return fmt.Errorf("the predecessor's state: %w", err)
 	}
 	r.zerg, r.given = r.known.Zerg, r.known.Given
-	files := state.Kept()
-	for _, pid := range []struct {
-		path string
-		file **pidFile
-	}{{r.known.PIDFile, &r.pid}, {r.known.PIDFile2, &r.pid2}} {
-		if pid.path != "" && len(files) > 0 {
-			*pid.file, files = &pidFile{pid.path, files[0]}, files[1:]
-		}
+	if files := state.Kept(); r.known.PIDFile != "" && len(files) > 0 {
+		r.pid = &pidFile{r.known.PIDFile, files[0]}
 	}
 	if err := r.openLog(); err != nil {
 		return err
 	}
 	defer r.log.Close()
+	if r.known.PIDFile2 != "" {
+		if r.pid2, err = writePID(r.known.PIDFile2); err != nil {
+			r.log.Info("the second pid file stays as it is", "error", err)
+		}
+	}
 	return r.run(supervisor.Wanted{}, nil, state)
 }
 
-// daemonize starts the server in the background and waits until it serves.
+// daemonize starts the server in the background and waits until it serves. What it prints goes into its log by then.
 func daemonize(o runOptions) error {
-	log := o.LogFile
-	if log == "" {
-		cfg, _, err := o.Load()
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(cfg.LogDir, 0o755); err != nil {
-			return fmt.Errorf("making the folder of the logs: %w", err)
-		}
-		log = filepath.Join(cfg.LogDir, "orrery.log")
-	}
-	_, note, err := inBackground{args: o.Args, log: log}.start(context.Background())
+	_, note, err := inBackground{args: o.Args}.start(context.Background())
 	if err == nil && note != "" {
 		fmt.Println(note)
 	}
 	return err
 }
+
+// chooseAdmin finds a name for the admin socket where another server of the same run folder, of this or of another host,
+// serves at the ordinary one.
+func (r *server) chooseAdmin(cfg *config.Config) {
+	conn, err := net.DialTimeout("unix", filepath.Join(runDir(cfg), adminSocket), time.Second)
+	if err != nil {
+		return
+	}
+	conn.Close()
+	host, err := os.Hostname()
+	if err != nil || strings.ContainsRune(host, '/') {
+		host = "other"
+	}
+	r.known.Admin = "admin-" + r.o.Name + "-" + host + ".sock"
+}
+
+// adminSocket is the ordinary name of the admin socket in the run folder.
+const adminSocket = "admin.sock"
 
 // attachZerg takes the sockets of the Zerg pools that the configuration names.
 func attachZerg(cfg *config.Config) (sockets []*listen.Socket, err error) {
@@ -249,6 +261,11 @@ func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.
 	plan.Warnings = append(plan.Warnings, unserved(cfg.Jobs)...)
 	r.cfg, r.plan = cfg, plan
 	r.listenersOf(given)
+	for i, spec := range plan.Own {
+		if r.known.Admin != "" && spec.Bind == "unix:"+filepath.Join(runDir(cfg), adminSocket) {
+			plan.Own[i].Bind = "unix:" + filepath.Join(runDir(cfg), r.known.Admin)
+		}
+	}
 	wanted := supervisor.Wanted{Config: cfg.Path, Files: filesOf(cfg), Own: slices.Clone(plan.Own), Signals: map[os.Signal]supervisor.Action{}}
 	for sig, action := range plan.Signals {
 		wanted.Signals[sig] = action
@@ -256,11 +273,8 @@ func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.
 	if len(wanted.Signals) == 0 {
 		wanted.Signals = nil
 	}
-	for _, pool := range cfg.Uwsgi.ZergPools {
-		wanted.Own = append(wanted.Own, listen.ZergSpec(pool.Path))
-		for _, l := range pool.Addresses {
-			wanted.Own = append(wanted.Own, listen.Spec{Bind: l.Bind, Protocol: listen.Protocol(l.Protocol), CertFile: l.CertFile, KeyFile: l.KeyFile, At: pool.At})
-		}
+	for _, pool := range plan.ZergPools {
+		wanted.Own = append(append(wanted.Own, pool.Socket), pool.Listeners...)
 	}
 	wanted.Specs, err = specsOf(cfg, plan.Processes)
 	return wanted, err
@@ -279,13 +293,9 @@ func (r *server) listenersOf(given []*listen.Socket) {
 			specs = append(specs, p.Listeners...)
 		}
 	}
-	systemd := map[string]bool{}
 	if len(given) > len(r.zerg) {
 		sockets := given[:len(given)-len(r.zerg)]
 		missing := listen.Match(sockets, uniqueSpecs(append(specs, r.plan.Own...)))
-		for _, spec := range missing {
-			systemd[spec.Bind] = true
-		}
 		named := map[string]bool{}
 		for _, spec := range append(specs, r.plan.Own...) {
 			named[spec.Bind] = true
@@ -296,15 +306,20 @@ func (r *server) listenersOf(given []*listen.Socket) {
 				r.given = append(r.given, s.Spec)
 			}
 		}
+		if len(r.given) > 0 {
+			for _, spec := range missing {
+				if !slices.ContainsFunc(r.plan.Own, func(own listen.Spec) bool { return own.Bind == spec.Bind }) {
+					r.known.Replaced = append(r.known.Replaced, spec.Bind)
+				}
+			}
+		}
 	}
 	for i := range r.plan.Processes {
 		p := &r.plan.Processes[i]
 		if p.Kind != supervisor.Web {
 			continue
 		}
-		if len(r.given) > 0 {
-			p.Listeners = slices.DeleteFunc(slices.Clone(p.Listeners), func(s listen.Spec) bool { return systemd[s.Bind] })
-		}
+		p.Listeners = slices.DeleteFunc(slices.Clone(p.Listeners), func(s listen.Spec) bool { return slices.Contains(r.known.Replaced, s.Bind) })
 		if p.Group == first {
 			p.Listeners = slices.Concat(p.Listeners, r.given, r.zerg)
 		}
@@ -327,12 +342,13 @@ func (r *server) prepare(problems []config.Problem) (err error) {
 		if dir == runDir(r.cfg) {
 			mode = 0o700
 		}
-		if err := os.MkdirAll(dir, mode); err != nil {
+		if err := r.makeFolder(dir, mode); err != nil {
 			return fmt.Errorf("making the folder %s: %w", dir, err)
 		}
 	}
-	r.known = kept{DataDir: r.cfg.DataDir, LogFile: filepath.Join(r.cfg.LogDir, "orrery.log"), Level: logLevel(r.cfg), Format: telemetry.Format(r.cfg.LogFormat),
-		DrainLimit: r.cfg.DrainLimit, Zerg: r.zerg, Given: r.given, Config: r.cfg.Path}
+	r.known.DataDir, r.known.LogFile, r.known.Level = r.cfg.DataDir, filepath.Join(r.cfg.LogDir, "orrery.log"), logLevel(r.cfg)
+	r.known.Format, r.known.DrainLimit = telemetry.Format(r.cfg.LogFormat), r.cfg.DrainLimit
+	r.known.Zerg, r.known.Given = r.zerg, r.given
 	if r.o.LogFile != "" {
 		r.known.Streams = true
 		if r.known.LogFile, err = absolute(r.o.LogFile); err != nil {
@@ -345,7 +361,10 @@ func (r *server) prepare(problems []config.Problem) (err error) {
 	r.describe(problems)
 	if r.o.PIDFile != "" {
 		if r.known.PIDFile, err = absolute(r.o.PIDFile); err == nil {
-			r.pid, err = writePID(r.known.PIDFile)
+			err = r.asUser(r.known.PIDFile, func() error {
+				r.pid, err = writePID(r.known.PIDFile)
+				return err
+			})
 		}
 	}
 	return err
@@ -356,8 +375,10 @@ func (r *server) openLog() (err error) {
 	if !r.known.Streams {
 		options.Mirror, options.MirrorLevel = os.Stderr, slog.LevelWarn
 	}
-	r.log, err = telemetry.Open(options)
-	return err
+	return r.asUser(options.File, func() error {
+		r.log, err = telemetry.Open(options)
+		return err
+	})
 }
 
 // describe logs what was read.
@@ -395,6 +416,11 @@ func (r *server) load() (supervisor.Wanted, error) {
 
 // run runs the supervisor to its end.
 func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *supervisor.State) (err error) {
+	if state == nil && r.o.PIDFile2 != "" {
+		if r.known.PIDFile2, err = absolute(r.o.PIDFile2); err != nil {
+			return err
+		}
+	}
 	extra, err := json.Marshal(r.known)
 	if err != nil {
 		return err
@@ -406,12 +432,6 @@ func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *su
 	}
 	if r.pid != nil {
 		options.Keep = append(options.Keep, r.pid.file)
-	}
-	if state == nil && r.o.PIDFile2 != "" {
-		// Made now, for by the time that it is written root may be given up.
-		if r.known.PIDFile2, err = absolute(r.o.PIDFile2); err != nil {
-			return err
-		}
 	}
 	options.Opened = r.becomeUser
 	signals := supervisor.CatchSignals(wanted.Signals)
@@ -528,15 +548,9 @@ func (r *server) becomeUser() error {
 
 // handFolders gives the user, whom the server becomes, what root made for it.
 func (r *server) handFolders() error {
-	user, err := listen.LookupUser(r.plan.User)
+	uid, gid, err := r.becomes()
 	if err != nil {
 		return err
-	}
-	gid := user.GID
-	if r.plan.Group != "" {
-		if gid, err = listen.LookupGroup(r.plan.Group); err != nil {
-			return err
-		}
 	}
 	run := runDir(r.cfg)
 	paths := []string{r.cfg.DataDir, r.cfg.LogDir, run, r.known.LogFile}
@@ -546,19 +560,8 @@ func (r *server) handFolders() error {
 		}
 	}
 	for _, path := range paths {
-		info, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		// What is another user's already is not root's to give away.
-		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 {
-			continue
-		}
-		if err := os.Lchown(path, user.UID, gid); err != nil {
-			return fmt.Errorf("giving %s to the user %s: %w", path, r.plan.User, err)
+		if err := giveTo(path, uid, gid); err != nil {
+			return fmt.Errorf("giving a file to the user %s: %w", r.plan.User, err)
 		}
 	}
 	return nil
