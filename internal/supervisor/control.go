@@ -111,6 +111,10 @@ func lockName(dir, name, host string) (lock *os.File, by holder, err error) {
 	if err != nil {
 		return nil, by, fmt.Errorf("opening %s: %w", path, err)
 	}
+	// Another name of some other file, which the folder's owner could have given it for root to write into.
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Sys().(*syscall.Stat_t).Nlink > 1 {
+		return nil, by, errors.Join(fmt.Errorf("%s is no lock file; remove it", path), err, f.Close())
+	}
 	err = syscall.Flock(rawFD(f), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		defer f.Close()

@@ -134,8 +134,13 @@ func (s *Supervisord) Log() string {
 // Control runs supervisorctl and gives what it prints. Its status is an error: for status itself 3 says that something
 // does not run.
 func (s *Supervisord) Control(args ...string) (string, error) {
-	out, err := exec.Command("supervisorctl", append([]string{"-c", s.Config}, args...)...).CombinedOutput()
+	out, err := s.Command(args...).CombinedOutput()
 	return string(bytes.TrimSpace(out)), err
+}
+
+// Command is a supervisorctl that is not run yet.
+func (s *Supervisord) Command(args ...string) *exec.Cmd {
+	return exec.Command("supervisorctl", append([]string{"-c", s.Config}, args...)...)
 }
 
 // States are the states of all programs, by the names that supervisorctl shows (GROUP:PROCESS), with their process ids, 0
