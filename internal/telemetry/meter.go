@@ -62,6 +62,7 @@ func (m *Meter) WritePrometheus(w io.Writer) {
 	}
 	m.writeWork(&b)
 	metrics.WriteProcessMetrics(&b)
+	metrics.WriteFDMetrics(&b)
 	_, _ = w.Write(b.Bytes()) // whoever asked may be gone
 }
 
