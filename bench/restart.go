@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -144,69 +141,20 @@ galaxy:
 
 func (b *restartBench) uploads() string { return filepath.Join(b.dir, "uploads") }
 
-// restartReport is what the bench needs of the supervisor's report.
-type restartReport struct {
-	PID       int
-	Problem   string
-	Processes []struct {
-		Name, State string
-		Generation  int
-	}
-}
-
 // serving waits until processes of at least a generation serve, and gives the generation.
 func (b *restartBench) serving(ctx context.Context, generation int) (int, error) {
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(b.dir, "data", "run", "orrery.control"))
-	}}}
-	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for {
-		reached, err := servingNow(ctx, client, generation)
-		if err == nil {
-			return reached, nil
-		}
+	go func() {
 		select {
 		case <-b.server.ended:
-			return 0, fmt.Errorf("the server ended: %w\n%s", b.server.err, b.server.tail())
+			cancel()
 		case <-ctx.Done():
-			return 0, fmt.Errorf("%w\n%s", err, b.server.tail())
-		case <-time.After(10 * time.Millisecond):
 		}
-	}
-}
-
-func servingNow(ctx context.Context, client *http.Client, generation int) (reached int, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://supervisor/report", nil)
+	}()
+	reached, err := traffic.Supervisor{Control: filepath.Join(b.dir, "data", "run", "orrery.control")}.Serving(ctx, generation)
 	if err != nil {
-		return 0, err
-	}
-	answer, err := client.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
-	var report restartReport
-	if err := json.NewDecoder(answer.Body).Decode(&report); err != nil {
-		return 0, err
-	}
-	ready := map[string]int{}
-	for _, p := range report.Processes {
-		if p.State == "ready" {
-			ready[p.Name] = max(ready[p.Name], p.Generation)
-		}
-	}
-	if len(ready) == 0 {
-		return 0, errors.New("no process serves")
-	}
-	reached = 1 << 30
-	for _, p := range report.Processes {
-		g, ok := ready[p.Name]
-		if !ok || g < generation {
-			return 0, fmt.Errorf("%s is %s in generation %d, %s", p.Name, p.State, p.Generation, report.Problem)
-		}
-		reached = min(reached, g)
+		return 0, fmt.Errorf("%w\n%s", err, b.server.tail())
 	}
 	return reached, nil
 }
