@@ -46,7 +46,12 @@ func (p *process) handle(ctx context.Context, kind string) error {
 		p.seen.Handles(slots, slices.Collect(maps.Keys(runners)), h.InHand)
 	}
 	if err == nil && kind == "handler" {
-		err = p.ready()
+		// It has no listener, but the next supervisor has to be able to stop it.
+		var withdraw func()
+		if withdraw, err = p.child.Offer(runDir(p.cfg), nil); err == nil {
+			defer withdraw()
+			err = p.ready()
+		}
 	}
 	if err != nil {
 		return errors.Join(err, member.Leave(context.WithoutCancel(ctx)))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -80,6 +81,7 @@ func open(ctx context.Context, f *processFlags) (p *process, err error) {
 	if err != nil {
 		return p, err
 	}
+	defer p.modestly()()
 	options := telemetry.Options{Process: f.serverName, Level: logLevel(p.cfg), Format: telemetry.Format(p.cfg.LogFormat)}
 	if !f.foreground {
 		options.File, options.Streams = filepath.Join(p.cfg.LogDir, f.serverName+".log"), true
@@ -106,6 +108,19 @@ func open(ctx context.Context, f *processFlags) (p *process, err error) {
 	}
 	p.seen.opened(p)
 	return p, nil
+}
+
+// modestly leaves the processors to the process that this one replaces, if it
+// does, until the returned function is called: half a second of starting on all of
+// them is what clients of the others would notice.
+func (p *process) modestly() (done func()) {
+	// Who serves offers its listeners.
+	serving, err := filepath.Glob(filepath.Join(runDir(p.cfg), p.flags.serverName+"-*.offer"))
+	if p.child == nil || err != nil || len(serving) == 0 {
+		return func() {}
+	}
+	most := runtime.GOMAXPROCS(1)
+	return func() { runtime.GOMAXPROCS(most) }
 }
 
 func (p *process) openStores(ctx context.Context) (err error) {

@@ -68,13 +68,9 @@ func (p *process) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	withdraw := func() {}
-	if c, ok := any(p.child).(interface {
-		Offer(runDir string, sockets []*listen.Socket) (func(), error)
-	}); ok {
-		if withdraw, err = c.Offer(runDir(p.cfg), p.sockets); err != nil {
-			return err
-		}
+	withdraw, err := p.child.Offer(runDir(p.cfg), p.sockets)
+	if err != nil {
+		return err
 	}
 	var handler sync.WaitGroup
 	var handlerErr error
@@ -94,11 +90,7 @@ func (p *process) serve(ctx context.Context) error {
 			return p.linger()
 		},
 		Busy: func(requests int) {
-			c, ok := any(p.child).(interface{ Busy(n int) error })
-			if !ok {
-				return
-			}
-			if err := c.Busy(requests); err != nil {
+			if err := p.child.Busy(requests); err != nil {
 				p.log.Warn("telling the supervisor what is still under way failed", "error", err)
 			}
 		},
