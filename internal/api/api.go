@@ -104,7 +104,7 @@ func (rt *Router) serve(w http.ResponseWriter, r *http.Request, h Handler) {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			rt.log.Error("a request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			rt.log.ErrorContext(r.Context(), "a request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 			rt.fail(w, r, galaxy.Errorf(galaxy.Internal, "Uncaught exception in exposed API method"))
 		}
 	}()
@@ -220,7 +220,7 @@ func (rt *Router) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	httpStatus, code := status(ge.Kind)
 	if httpStatus == http.StatusInternalServerError || httpStatus > http.StatusInternalServerError && ge.Cause != nil {
-		rt.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		rt.log.ErrorContext(r.Context(), "a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	body := map[string]any{"err_msg": ge.Message, "err_code": code}
 	for k, v := range ge.Details {

@@ -670,7 +670,7 @@ func (h *Histories) bulk(r *Request) (any, error) {
 		if errors.As(f.Err, &ge) {
 			message = ge.Message
 		} else {
-			r.router.log.Error("a bulk operation failed", "operation", *operation, "item", f.ID, "error", f.Err)
+			r.router.log.ErrorContext(r.Context(), "a bulk operation failed", "operation", *operation, "item", f.ID, "error", f.Err)
 		}
 		problems = append(problems, bulkErrorJSON{contentItemJSON{f.Type, r.EncodeID(f.ID)}, message})
 	}

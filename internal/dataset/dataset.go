@@ -348,12 +348,12 @@ func (s *Service) Retype(ctx context.Context, id int64, ext string) error {
 	if err != nil {
 		// The type is what the person says; that the file does not fit it shows
 		// in the dataset's state, as in Galaxy.
-		s.Log.Info("setting metadata failed", "hda", id, "type", ext, "error", err)
+		s.Log.InfoContext(ctx, "setting metadata failed", "hda", id, "type", ext, "error", err)
 		set["state"] = string(galaxy.DatasetFailedMetadata)
 	}
 	peek, blurb, err := s.Types.Peek(path, ext, md)
 	if err != nil {
-		s.Log.Info("making a peek failed", "hda", id, "type", ext, "error", err)
+		s.Log.InfoContext(ctx, "making a peek failed", "hda", id, "type", ext, "error", err)
 	}
 	set["peek"], set["blurb"], set["metadata"] = peek, store.Clip(blurb, 255), store.JSON(md)
 	return s.DB.Write(ctx, func(tx *store.Tx) error { return store.UpdateHDAs(ctx, tx, []int64{id}, set) })
@@ -419,7 +419,7 @@ func (s *Service) Purge(ctx context.Context, ids []int64) error {
 		// A file that stays behind costs space, not correctness: the row says
 		// purged.
 		if err := s.Objects.Purge(StoreRef(&gone[i])); err != nil {
-			s.Log.Error("a purged dataset's files could not be removed", "dataset", gone[i].ID, "error", err)
+			s.Log.ErrorContext(ctx, "a purged dataset's files could not be removed", "dataset", gone[i].ID, "error", err)
 		}
 	}
 	return nil

@@ -108,7 +108,7 @@ func (s *Site) recover(w http.ResponseWriter, r *http.Request) {
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}
-	s.Log.Error("a request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+	s.Log.ErrorContext(r.Context(), "a request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 	s.Router.WriteError(w, r, galaxy.Errorf(galaxy.Internal, "The server failed at this request; its log says more."))
 }
 
