@@ -47,18 +47,15 @@ func processUmask() fs.FileMode {
 	return 0o022
 }
 
-// own are the sockets of the supervisor itself. Servers that share requests by Zerg Mode run from one data folder, so
-// that none of them may take the administrator's socket unless it is told an address.
+// own are the sockets of the supervisor itself.
 func own(c *config.Config) []listen.Spec {
 	out := listenSpecs(c.Uwsgi.Stats)
-	switch {
-	case c.AdminListen != "":
-		out = append(out, listen.Spec{Bind: c.AdminListen, Protocol: listen.Admin, Mode: 0o600})
-	case len(c.Uwsgi.Zerg)+len(c.Uwsgi.ZergPools) == 0:
-		spec := listen.Spec{Bind: "unix:" + filepath.Join(c.DataDir, "run", "admin.sock"), Protocol: listen.Admin, Mode: 0o600}
-		if _, err := listen.Parse(spec.Bind); err == nil { // a path may be too long for a socket
-			out = append(out, spec)
-		}
+	if c.AdminListen != "" {
+		return append(out, listen.Spec{Bind: c.AdminListen, Protocol: listen.Admin, Mode: 0o600})
+	}
+	spec := listen.Spec{Bind: "unix:" + filepath.Join(c.DataDir, "run", "admin.sock"), Protocol: listen.Admin, Mode: 0o600}
+	if _, err := listen.Parse(spec.Bind); err == nil { // a path may be too long for a socket
+		out = append(out, spec)
 	}
 	return out
 }

@@ -216,7 +216,7 @@ func TestOwnSocketsAndZergPools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(plan.Processes) != 0 || len(plan.ZergPools) != 1 || len(plan.Own) != 0 || plan.ZergPools[0].Socket.Bind != "unix:"+c.Root+"/var/pool.sock" ||
+	if len(plan.Processes) != 0 || len(plan.ZergPools) != 1 || len(plan.Own) != 1 || plan.ZergPools[0].Socket.Bind != "unix:"+c.Root+"/var/pool.sock" ||
 		listensAt(plan.ZergPools[0].Listeners, "-") != "uwsgi 127.0.0.1:4001\nuwsgi :4002" {
 		t.Errorf("%+v", plan)
 	}
