@@ -41,9 +41,13 @@ type Peers struct {
 // FindPeers returns the processes of a run folder.
 func FindPeers(runDir string) *Peers { return &Peers{dir: runDir, known: map[string]*Peer{}} }
 
-// List gives the processes that there are now, by name and process id. Sockets that processes left behind when they
+// List gives the processes of this host that there are now, by name and process id. Sockets that processes left behind when they
 // died are removed.
 func (p *Peers) List() ([]*Peer, error) {
+	host, err := hostPart()
+	if err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(p.dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -56,7 +60,7 @@ func (p *Peers) List() ([]*Peer, error) {
 	found := map[string]bool{}
 	var list []*Peer
 	for _, e := range entries {
-		name, pid, ok := parseSocket(e.Name())
+		name, pid, ok := parseSocket(e.Name(), host)
 		if !ok {
 			continue
 		}
@@ -86,9 +90,9 @@ func (p *Peers) List() ([]*Peer, error) {
 	return list, nil
 }
 
-// parseSocket reads NAME-PID.telemetry.
-func parseSocket(file string) (name string, pid int, ok bool) {
-	base, ok := strings.CutSuffix(file, Suffix)
+// parseSocket reads NAME-PID@HOST.telemetry, of this host.
+func parseSocket(file, host string) (name string, pid int, ok bool) {
+	base, ok := strings.CutSuffix(file, host)
 	i := strings.LastIndexByte(base, '-')
 	if !ok || i <= 0 || base[0] == '.' {
 		return "", 0, false

@@ -11,29 +11,55 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// Suffix ends the names of the sockets on which processes tell of themselves: NAME-PID.telemetry in the run folder.
-const Suffix = ".telemetry"
+// suffix ends the names of the sockets on which processes tell of themselves: NAME-PID@HOST.telemetry in the run folder,
+// which hosts may share.
+const suffix = ".telemetry"
+
+// SocketName is the name of a process's socket in the run folder.
+func SocketName(process string, pid int) (string, error) {
+	host, err := hostPart()
+	return filepath.Base(process) + "-" + strconv.Itoa(pid) + host, err
+}
+
+// hostPart is how the names of this host's sockets end.
+func hostPart() (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("asking for this host's name: %w", err)
+	}
+	safe := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '_'
+	}, host)
+	return "@" + safe + suffix, nil
+}
 
 // Question is asked of a process on its socket: something that one process answers for all, such as what is in the
 // database. The answer is written as JSON.
 type Question func(ctx context.Context) (any, error)
 
-// ServeProcess tells of this process on the UNIX socket NAME-PID.telemetry of the run folder, which its owner alone may
-// open: GET /metrics (Prometheus's text format), /stats ([Stats] as JSON), each of questions under /NAME, and Go's
+// ServeProcess tells of this process on the UNIX socket NAME-PID@HOST.telemetry of the run folder, which its owner alone
+// may open: GET /metrics (Prometheus's text format), /stats ([Stats] as JSON), each of questions under /NAME, and Go's
 // profiles, which tell what the process works on:
 //
-//	curl --unix-socket run/main.1-4711.telemetry 'http://x/debug/pprof/profile?seconds=5' >cpu
+//	curl --unix-socket run/main.1-4711@node1.telemetry 'http://x/debug/pprof/profile?seconds=5' >cpu
 //
 // stop ends it and removes the socket.
 func ServeProcess(runDir string, m *Meter, questions map[string]Question) (stop func() error, err error) {
 	if err := os.MkdirAll(runDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the run folder: %w", err)
 	}
-	name := filepath.Base(m.name) + "-" + strconv.Itoa(os.Getpid()) + Suffix
+	name, err := SocketName(m.name, os.Getpid())
+	if err != nil {
+		return nil, err
+	}
 	l, err := listenPrivately(runDir, name)
 	if err != nil {
 		return nil, fmt.Errorf("opening the socket for metrics: %w", err)
@@ -92,7 +118,7 @@ func listenPrivately(dir, name string) (net.Listener, error) {
 	defer folder.Close()
 	hidden := "." + name
 	if len(hidden) > 80 {
-		hidden = "." + strconv.Itoa(os.Getpid()) + Suffix
+		hidden = "." + strconv.Itoa(os.Getpid()) + suffix
 	}
 	if err := os.Remove(filepath.Join(dir, hidden)); err != nil && !errors.Is(err, os.ErrNotExist) { // of a crash
 		return nil, err

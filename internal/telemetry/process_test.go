@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +24,11 @@ func TestAProcessTellsOfItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := filepath.Join(dir, "main.1-"+strconv.Itoa(os.Getpid())+Suffix)
+	name, err := SocketName("main.1", os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, name)
 	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("the socket: %v, %v", info, err)
 	}
@@ -85,14 +88,18 @@ func TestAProcessTellsOfItself(t *testing.T) {
 
 func TestSocketsOfDeadProcessesAreRemoved(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, "main.1-4711.telemetry")
+	name, err := SocketName("main.1", 4711)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	l.Close()
-	for _, other := range []string{"main.1.pid", "x.telemetry", "-7.telemetry", ".main.2-7.telemetry"} {
+	for _, other := range []string{"main.1.pid", "x.telemetry", "-7.telemetry", "main.1-7@another.telemetry"} {
 		if err := os.WriteFile(filepath.Join(dir, other), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
