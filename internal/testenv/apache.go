@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -31,12 +32,13 @@ var apacheEnabled = []string{
 }
 
 // Apache starts Debian's Apache with a site, as a file in /etc/apache2/sites-enabled would be, and with modules switched
-// on as by a2enmod; see Nginx for the rest. The access log's lines are: status, bytes of the body, and the request.
+// on as by a2enmod; see Nginx for the rest. The access log's lines are: status, bytes of the body, which of
+// several servers it was passed on to, and the request.
 func Apache(t testing.TB, site string, modules ...string) *WebProxy {
 	t.Helper()
 	external(t)
 	program := need(t, apache)
-	return startWebProxy(t, "apache", site, proxyProgram{configure: func(p *WebProxy, site string) ([]string, error) {
+	return startWebProxy(t, "apache", site, proxyProgram{reload: syscall.SIGUSR1, configure: func(p *WebProxy, site string) ([]string, error) {
 		var b strings.Builder
 		fmt.Fprintf(&b, `ServerName %s
 PidFile @DIR@/apache2.pid
@@ -52,7 +54,7 @@ LogLevel info
 				return nil, err
 			}
 		}
-		b.WriteString(`LogFormat "%>s %B %r" test
+		b.WriteString(`LogFormat "%>s %B upstream=%{BALANCER_WORKER_NAME}e %r" test
 CustomLog @DIR@/access.log test
 <Directory />
 	AllowOverride None

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -28,7 +29,7 @@ func Nginx(t testing.TB, site string) *WebProxy {
 	t.Helper()
 	external(t)
 	program := need(t, nginx)
-	return startWebProxy(t, "nginx", site, proxyProgram{configure: func(p *WebProxy, site string) ([]string, error) {
+	return startWebProxy(t, "nginx", site, proxyProgram{reload: syscall.SIGHUP, configure: func(p *WebProxy, site string) ([]string, error) {
 		const main = `daemon off;
 worker_processes 2;
 pid @DIR@/nginx.pid;

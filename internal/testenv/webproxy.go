@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +35,7 @@ type WebProxy struct {
 	User string
 
 	t       testing.TB
+	program proxyProgram
 	process *exec.Cmd
 	ended   chan struct{}
 	logs    []string
@@ -79,18 +81,48 @@ func (p *WebProxy) Stop() {
 	}
 }
 
+// Reload gives the proxy another site, as an administrator does, and waits until nobody is served by the old one any more.
+func (p *WebProxy) Reload(site string) {
+	p.t.Helper()
+	if _, err := p.program.configure(p, p.fill(site)); err != nil {
+		p.t.Fatal(err)
+	}
+	workers := func() []string {
+		pid := p.process.Process.Pid
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return strings.Fields(string(text))
+	}
+	old := workers()
+	if err := p.process.Process.Signal(p.program.reload); err != nil {
+		p.t.Fatal(err)
+	}
+	Poll(p.t, "the proxy to have read its configuration again", 30*time.Second, func() bool {
+		now := workers()
+		return len(now) > 0 && !slices.ContainsFunc(now, func(pid string) bool { return slices.Contains(old, pid) })
+	})
+}
+
+// fill puts in what a site leaves open.
+func (p *WebProxy) fill(site string) string {
+	return strings.NewReplacer("@DIR@", p.Dir, "@HTTP@", strconv.Itoa(p.HTTP), "@HTTPS@", strconv.Itoa(p.HTTPS)).Replace(site)
+}
+
 // proxyProgram is what differs between the proxies.
 type proxyProgram struct {
 	// configure writes the configuration around the site's and returns the command line.
 	configure func(p *WebProxy, site string) ([]string, error)
 	env       func(p *WebProxy) []string
+	reload    syscall.Signal
 }
 
 // startWebProxy fills in a site's placeholders, starts the proxy and waits until it listens. In the site, @DIR@ is the
 // proxy's folder, with cert.pem and key.pem for SiteName, and @HTTP@ and @HTTPS@ are its ports.
 func startWebProxy(t testing.TB, name, site string, program proxyProgram) *WebProxy {
 	t.Helper()
-	p := &WebProxy{t: t}
+	p := &WebProxy{t: t, program: program}
 	dir, err := os.MkdirTemp("", "orrery-"+name+"-")
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +161,7 @@ rm -rf ` + quote(dir) + "\n")
 	p.logs = []string{"output", "error.log", "access.log"}
 	// Another process may take a port between our look and the proxy's: try again with others.
 	for attempt := 1; ; attempt++ {
-		err := p.start(site, program, attributes)
+		err := p.start(site, attributes)
 		if err == nil {
 			return p
 		}
@@ -139,15 +171,14 @@ rm -rf ` + quote(dir) + "\n")
 	}
 }
 
-func (p *WebProxy) start(site string, program proxyProgram, attributes *syscall.SysProcAttr) error {
+func (p *WebProxy) start(site string, attributes *syscall.SysProcAttr) error {
 	var err1, err2 error
 	p.HTTP, err1 = freePort()
 	p.HTTPS, err2 = freePort()
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	site = strings.NewReplacer("@DIR@", p.Dir, "@HTTP@", strconv.Itoa(p.HTTP), "@HTTPS@", strconv.Itoa(p.HTTPS)).Replace(site)
-	args, err := program.configure(p, site)
+	args, err := p.program.configure(p, p.fill(site))
 	if err != nil {
 		return err
 	}
@@ -158,7 +189,7 @@ func (p *WebProxy) start(site string, program proxyProgram, attributes *syscall.
 	defer output.Close()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = p.Dir, output, output, attributes
-	cmd.Env = append(os.Environ(), program.env(p)...)
+	cmd.Env = append(os.Environ(), p.program.env(p)...)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

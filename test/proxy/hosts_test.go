@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,15 +119,24 @@ func (p proxyHeaders) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestTwoHosts has web workers on two hosts behind one nginx: one session, one upload, no request lost while the web
 // workers of one host are replaced or stopped.
 func TestTwoHosts(t *testing.T) {
-	site := readSite(t, "nginx-unix.conf")
+	site, apache := readSite(t, "nginx-unix.conf"), readSite(t, "apache-http.conf")
 	server := testenv.Server(t, testenv.Options{Postgres: true, Handlers: 1, Gravity: map[string]any{"umask": "007"}})
 	if err := os.Chmod(server.Dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
 	one, two := newWebHost(t, server, "host-one"), newWebHost(t, server, "host-two")
+	// The page's own lines for several hosts, with the ways into these two for their addresses.
+	site.put(regexp.MustCompile(`(?s)upstream galaxy \{.*?\n\}\n`), block(t, "nginx"))
+	apache.put(regexp.MustCompile(`    ProxyPass "/" .*\n`), block(t, "apache"))
+	for i, w := range []*webHost{one, two} {
+		at := fmt.Sprintf("192.0.2.%d:8080", 11+i)
+		site.replace(at, "unix:"+w.socket)
+		apache.replace("http://"+at, "unix:"+w.socket+"|http://"+w.name)
+	}
 	site.replace("/srv/galaxy/server/client", clientFiles(t))
-	site.replace("unix:/srv/galaxy/var/gunicorn.sock", "unix:"+one.socket)
-	site.replace("# server 192.0.2.12:8080;", "server unix:"+two.socket+";")
+	apache.replace("/srv/galaxy/server/client", clientFiles(t))
+	apache.replace("/srv/galaxy/var/objects", filepath.Join(server.DataDir, "objects"))
+	apache.replace("# a2enmod ", "# a2enmod proxy_balancer lbmethod_byrequests ")
 	proxy := site.run()
 	p := through(t, proxy.Client(), address)
 	p.register("traveller")
@@ -185,6 +195,32 @@ func TestTwoHosts(t *testing.T) {
 				one.start()
 				watched()
 			}
+		})
+	})
+	t.Run("a host that is taken out first", func(t *testing.T) {
+		load(t, proxy, true, func(watched func() bool) {
+			all := site.text
+			site.replace("unix:"+one.socket, "unix:"+one.socket+" down")
+			proxy.Reload(site.text)
+			one.signal(syscall.SIGTERM)
+			<-one.ended
+			if watched() {
+				one.start()
+				proxy.Reload(all)
+			}
+		})
+	})
+	t.Run("Apache", func(t *testing.T) {
+		apache.t = t
+		proxy := apache.run()
+		p := through(t, proxy.Client(), address)
+		p.logIn("traveller")
+		for range 8 {
+			p.get("/api/users/current", 200)
+		}
+		testenv.Poll(t, "both hosts to serve Apache", 5*time.Second, func() bool {
+			log := proxy.Log("access")
+			return strings.Contains(log, "upstream=http://"+one.name) && strings.Contains(log, "upstream=http://"+two.name)
 		})
 	})
 	proxy.Stop()

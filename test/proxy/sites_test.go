@@ -40,15 +40,41 @@ func (s *site) replace(old, by string) {
 	s.text = strings.ReplaceAll(s.text, old, by)
 }
 
+// put replaces a part that is there once.
+func (s *site) put(part *regexp.Regexp, by string) {
+	s.t.Helper()
+	if found := part.FindAllStringIndex(s.text, -1); len(found) != 1 {
+		s.t.Fatalf("docs/proxy/%s has %s %d times", s.name, part, len(found))
+	} else {
+		s.text = s.text[:found[0][0]] + by + s.text[found[0][1]:]
+	}
+}
+
+// page is docs/proxy.md.
+func page(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs/proxy.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// block is the only block of docs/proxy.md in a language.
+func block(t testing.TB, language string) string {
+	t.Helper()
+	found := regexp.MustCompile("(?s)\n```"+language+"\n(.*?)```\n").FindAllStringSubmatch(page(t), -1)
+	if len(found) != 1 {
+		t.Fatalf("docs/proxy.md has %d blocks of %s", len(found), language)
+	}
+	return found[0][1]
+}
+
 // underPrefix changes the site with the command that docs/proxy.md gives for it.
 func (s *site) underPrefix() {
 	s.t.Helper()
 	server, _, _ := strings.Cut(s.name, "-")
-	page, err := os.ReadFile(filepath.Join(testenv.Root(s.t), "docs/proxy.md"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	command := regexp.MustCompile(`(?m)^sed -i (.*) /etc/` + server + `[a-z0-9]*/sites-available/galaxy\.conf$`).FindStringSubmatch(string(page))
+	command := regexp.MustCompile(`(?m)^sed -i (.*) /etc/` + server + `[a-z0-9]*/sites-available/galaxy\.conf$`).FindStringSubmatch(page(s.t))
 	if command == nil {
 		s.t.Fatalf("docs/proxy.md has no command that puts %s under a prefix", s.name)
 	}
