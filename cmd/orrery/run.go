@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -63,6 +64,7 @@ type server struct {
 	given []listen.Spec
 
 	supervisor *supervisor.Supervisor
+	signals    chan os.Signal
 
 	pid, pid2 *pidFile
 	own       func() // ends what serves on the supervisor's own sockets
@@ -266,7 +268,7 @@ func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.
 			plan.Own[i].Bind = "unix:" + filepath.Join(runDir(cfg), r.known.Admin)
 		}
 	}
-	wanted := supervisor.Wanted{Config: cfg.Path, Files: filesOf(cfg), Own: slices.Clone(plan.Own), Signals: map[os.Signal]supervisor.Action{}}
+	wanted := supervisor.Wanted{Config: cfg.Path, Files: filesOf(cfg), Own: slices.Clone(plan.Own), Signals: map[os.Signal]supervisor.Action{}, DrainLimit: cfg.DrainLimit}
 	for sig, action := range plan.Signals {
 		wanted.Signals[sig] = action
 	}
@@ -434,9 +436,13 @@ func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *su
 		options.Keep = append(options.Keep, r.pid.file)
 	}
 	options.Opened = r.becomeUser
-	signals := supervisor.CatchSignals(wanted.Signals)
+	meant := wanted.Signals
+	if state != nil {
+		meant = state.Signals()
+	}
+	r.signals = supervisor.CatchSignals(meant)
 	r.supervisor = supervisor.New(options)
-	err = r.supervisor.Run(context.Background(), signals)
+	err = r.supervisor.Run(context.Background(), r.signals)
 	r.removePID(r.pid)
 	r.removePID(r.pid2)
 	_ = os.Remove(r.ownPID())
@@ -484,6 +490,9 @@ func (r *server) happened(e supervisor.Event) {
 			r.log.Warn("systemd", "error", err)
 		}
 	case supervisor.Taken:
+		for sig := range r.plan.Signals {
+			signal.Notify(r.signals, sig)
+		}
 		debug.FreeOSMemory()
 	}
 	r.notePID(e)

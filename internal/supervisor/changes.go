@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"orrery/internal/listen"
 )
@@ -20,6 +21,8 @@ type Wanted struct {
 	Own []listen.Spec
 	// Signals says what to do at a signal; nil is [DefaultSignals].
 	Signals map[os.Signal]Action
+	// DrainLimit bounds how long a process may still move bytes after a successor has taken over; 0 is one hour.
+	DrainLimit time.Duration
 }
 
 func (w *Wanted) listens() []listen.Spec {

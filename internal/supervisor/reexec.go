@@ -132,6 +132,15 @@ func Inherited() (*State, error) {
 // Extra is what the predecessor's [Options.Extra] was.
 func (st *State) Extra() json.RawMessage { return st.saved.Extra }
 
+// Signals are what signals meant to the predecessor.
+func (st *State) Signals() map[os.Signal]Action {
+	out := map[os.Signal]Action{}
+	for n, action := range st.saved.Signals {
+		out[syscall.Signal(n)] = action
+	}
+	return out
+}
+
 // Kept are the predecessor's [Options.Keep], in their order.
 func (st *State) Kept() []*os.File {
 	var out []*os.File
@@ -266,7 +275,7 @@ func (s *Supervisor) execute(t *task) error {
 	defer runtime.UnlockOSThread()
 	// A signal that comes while the programs change waits until the new one listens; by itself it would end the process.
 	var blocked, before unix.Sigset_t
-	for sig := range s.signals {
+	for _, sig := range caught(s.signals) {
 		if n, ok := sig.(syscall.Signal); ok && n > 0 && n < 32 {
 			blocked.Val[0] |= 1 << (n - 1)
 		}
@@ -372,10 +381,7 @@ func (s *Supervisor) resume(st *State) error {
 		}
 		s.files.content[path] = sum
 	}
-	s.signals = map[os.Signal]Action{}
-	for n, action := range saved.Signals {
-		s.signals[syscall.Signal(n)] = action
-	}
+	s.signals = st.Signals()
 	for _, n := range saved.Pending {
 		s.pending = append(s.pending, syscall.Signal(n))
 	}
@@ -486,9 +492,15 @@ func removePath(path string) error {
 // CatchSignals makes a channel of the signals that may mean something to a supervisor.
 func CatchSignals(also map[os.Signal]Action) chan os.Signal {
 	c := make(chan os.Signal, 16)
-	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
-	for sig := range also {
-		signal.Notify(c, sig)
-	}
+	signal.Notify(c, caught(also)...)
 	return c
+}
+
+// caught are the signals that a supervisor does not leave to the system.
+func caught(also map[os.Signal]Action) []os.Signal {
+	out := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
+	for sig := range also {
+		out = append(out, sig)
+	}
+	return out
 }

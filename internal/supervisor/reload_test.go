@@ -420,6 +420,9 @@ func TestCrashLoopIsReportedAndStopsNobody(t *testing.T) {
 	if now := state(t, c, "main.1"); now.State != "ready" || now.Restarts != 0 {
 		t.Errorf("%+v", now)
 	}
+	if got := problem(t, c); !strings.HasPrefix(got, "handler_0 crashes again and again: it ended with status 3") {
+		t.Errorf("the problem is %q", got)
+	}
 	if log := h.log.String(); !strings.Contains(log, "the process crashes again and again") {
 		t.Errorf("log: %s", log)
 	}

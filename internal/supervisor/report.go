@@ -26,6 +26,9 @@ func (s *Supervisor) Report() Report {
 		if sl.current != nil {
 			one.PID = sl.current.r.pid
 		}
+		if r.Problem == "" && sl.state == "crashing" {
+			r.Problem = fmt.Sprintf("%s crashes again and again: it %s; its log is %s", sl.spec.Name, sl.detail, sl.spec.LogFile)
+		}
 		if !sl.removed || sl.current != nil {
 			r.Processes = append(r.Processes, one)
 		}

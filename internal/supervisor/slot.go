@@ -385,8 +385,11 @@ func (s *Supervisor) awaitStop(inst *instance, drains bool) {
 	timer := s.options.After(limit)
 	var whole <-chan time.Time
 	var busy, stop chan struct{}
+	s.mu.Lock()
+	most := s.options.DrainLimit
+	s.mu.Unlock()
 	if drains {
-		whole, busy, stop = s.options.After(s.options.DrainLimit), inst.r.busy, s.stop
+		whole, busy, stop = s.options.After(most), inst.r.busy, s.stop
 	}
 	for waiting := true; waiting; {
 		select {
@@ -401,7 +404,7 @@ func (s *Supervisor) awaitStop(inst *instance, drains bool) {
 			log.Warn("the process did not stop in time and is killed", "limit", limit)
 			waiting = false
 		case <-whole:
-			log.Warn("the process still moves bytes and is killed", "limit", s.options.DrainLimit)
+			log.Warn("the process still moves bytes and is killed", "limit", most)
 			waiting = false
 		case <-inst.giveUp:
 			waiting = false

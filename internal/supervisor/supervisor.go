@@ -84,7 +84,7 @@ type Options struct {
 	Keep []*os.File
 	// State is what this program's predecessor handed over; see [Inherited].
 	State *State
-	// DrainLimit bounds how long a process may still move bytes after a successor has taken over; 0 is one hour.
+	// DrainLimit is [Wanted.DrainLimit] until a configuration is read.
 	DrainLimit time.Duration
 	// Log is the supervisor's own log; Reopen, which may be nil, opens it anew.
 	Log    *slog.Logger
@@ -151,15 +151,15 @@ func New(options Options) *Supervisor {
 	if options.Memory == nil {
 		options.Memory = memoryOf
 	}
-	if options.DrainLimit == 0 {
-		options.DrainLimit = defaultDrainLimit
-	}
 	if options.Name == "" {
 		options.Name = "orrery"
 	}
 	s := &Supervisor{
 		options: options, program: programStamp(""), sockets: newSockets(), others: map[int]bool{}, since: options.Now(),
 		stop: make(chan struct{}), kill: make(chan struct{}), fail: make(chan error, 100), done: make(chan struct{}), queue: make(chan *task, 100),
+	}
+	if s.options.DrainLimit == 0 {
+		s.options.DrainLimit = defaultDrainLimit
 	}
 	s.adopt(options.Wanted)
 	for _, spec := range options.Wanted.Specs {
@@ -170,6 +170,9 @@ func New(options Options) *Supervisor {
 
 // adopt notes what a configuration says of the supervisor itself.
 func (s *Supervisor) adopt(w Wanted) {
+	if w.DrainLimit > 0 {
+		s.options.DrainLimit = w.DrainLimit
+	}
 	s.config, s.own, s.signals = w.Config, w.Own, w.Signals
 	s.files = stampFiles(w.Files)
 	if s.signals == nil {
