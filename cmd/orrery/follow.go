@@ -121,15 +121,18 @@ func follow(ctx context.Context, out io.Writer, logs []string, last int) error {
 	}
 	ticks := time.NewTicker(followInterval)
 	defer ticks.Stop()
-	for {
+	for ended := false; ; {
 		for _, t := range all {
 			if err := t.read(p); err != nil {
 				return err
 			}
 		}
+		if ended {
+			return nil
+		}
 		select {
 		case <-ctx.Done():
-			return nil
+			ended = true // what was written until now is still read
 		case <-ticks.C:
 		}
 	}

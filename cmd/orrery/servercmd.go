@@ -93,7 +93,10 @@ func (c *control) foreground(args []string, o startOptions) error {
 		if logs, err := c.logs(nil); err == nil {
 			// The supervisor's own log is on the terminal already where it matters.
 			logs = slices.DeleteFunc(logs, func(path string) bool { return filepath.Base(path) == "orrery.log" })
+			shown := make(chan struct{})
+			defer func() { cancel(); <-shown }()
 			go func() {
+				defer close(shown)
 				if err := follow(ctx, os.Stdout, logs, 0); err != nil {
 					fmt.Fprintf(os.Stderr, "the logs cannot be shown here: %v\n", err)
 				}
