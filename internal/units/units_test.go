@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -233,4 +234,89 @@ func TestQuotes(t *testing.T) {
 			t.Errorf("shell: %q is written %s, want %s", test.word, got, test.shell)
 		}
 	}
+}
+
+// FuzzWords: whatever a word is, systemd and a shell read it as it was meant.
+func FuzzWords(f *testing.F) {
+	for _, word := range []string{"", "plain", `a "b" 'c' \ %i $HOME ; #`, "100%", "a\tb\nc", " ;x", "ä€"} {
+		f.Add(word)
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		if strings.Contains(word, number) {
+			return // no argument of a program holds it
+		}
+		if got := unquoteSystemd(t, systemdWord(word, true)); got != word {
+			t.Errorf("systemd reads %q for %q", got, word)
+		}
+		if strings.ContainsAny(word, "\n\r") {
+			return // which no line of supervisord holds; see program
+		}
+		written := percent(shellWord(word))
+		if strings.Contains(written, " ;") || strings.Contains(written, " #") || strings.Contains(written, "\t;") || strings.Contains(written, "\t#") {
+			t.Errorf("%q is written %s, of which supervisord cuts a part off", word, written)
+		}
+		if got := unquoteShell(t, strings.ReplaceAll(written, "%%", "%")); got != word {
+			t.Errorf("a shell reads %q for %q", got, word)
+		}
+	})
+}
+
+// unquoteSystemd reads one word as systemd.syntax(7) says.
+func unquoteSystemd(t *testing.T, text string) string {
+	t.Helper()
+	var b strings.Builder
+	quoted := strings.HasPrefix(text, `"`)
+	if quoted {
+		if len(text) < 2 || !strings.HasSuffix(text, `"`) {
+			t.Fatalf("%s has an open quote", text)
+		}
+		text = text[1 : len(text)-1]
+	}
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case strings.HasPrefix(text[i:], `\x`):
+			n, err := strconv.ParseUint(text[i+2:i+4], 16, 8)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c = byte(n)
+			i += 3
+		case c == '\\', c == '%', c == '$':
+			i++
+			if i == len(text) || c != '\\' && text[i] != c {
+				t.Fatalf("%s: %c means something to systemd", text, c)
+			}
+			c = text[i]
+		case c == '"', !quoted && strings.ContainsRune(" \t'\"", rune(c)):
+			t.Fatalf("%s: %q stands bare", text, c)
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+// unquoteShell reads one word as a POSIX shell does, and Python's shlex.
+func unquoteShell(t *testing.T, text string) string {
+	t.Helper()
+	var b strings.Builder
+	quote := byte(0)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+			b.WriteByte(c)
+		case c == '\'' || c == '"':
+			quote = c
+		case c == ' ' || c == '\t' || c == '\\' || c == '#' || c == ';':
+			t.Fatalf("%s: %q stands bare", text, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	if quote != 0 {
+		t.Fatalf("%s has an open quote", text)
+	}
+	return b.String()
 }
