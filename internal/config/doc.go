@@ -7,6 +7,8 @@
 // resolve as Galaxy resolves them.
 //
 // The package may import internal/galaxy and nothing else of ours. Begin reading at [Load] in load.go; yaml.go turns a
-// file into nodes that remember their lines, uwsgi.go and ini.go read the older forms, settings.go turns nodes into typed values, paths.go resolves paths,
-// config.go holds the result, job.go and its neighbours the job configuration.
+// file into nodes that remember their lines, uwsgi.go and ini.go split the older forms, settings.go turns nodes into
+// typed values, paths.go resolves paths, config.go holds the result. gravity.go, gunicorn.go and uwsgiread.go say which
+// processes there are, listener.go where they listen; gunicornargs.go and uwsgiargs.go read those programs' command lines.
+// job.go and its neighbours are the job configuration.
 package config

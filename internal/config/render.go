@@ -92,22 +92,190 @@ func (r *renderer) line(indent int, format string, args ...any) {
 }
 
 func (c *Config) renderGravity(out *renderer) {
+	if c.Edition == Edition1901 {
+		c.renderUwsgi(out)
+		return
+	}
 	g := c.Gravity
 	out.line(0, "gravity:")
+	set := func(indent int, name, value string) {
+		if value != "" {
+			out.line(indent, "%s: %s", name, yamlValue(value))
+		}
+	}
+	limits := func(indent int, umask string, limit, high float64) {
+		if umask != "" {
+			out.line(indent, "umask: '%s'", umask)
+		}
+		if limit > 0 {
+			out.line(indent, "memory_limit: %g", limit)
+		}
+		if high > 0 {
+			out.line(indent, "memory_high: %g", high)
+		}
+	}
 	out.line(1, "galaxy_root: %s", yamlValue(c.Root))
 	out.line(1, "log_dir: %s", yamlValue(c.LogDir))
-	if len(g.Gunicorn) > 0 {
+	set(1, "galaxy_user", g.GalaxyUser)
+	set(1, "galaxy_group", g.GalaxyGroup)
+	set(1, "virtualenv", g.Virtualenv)
+	limits(1, g.Umask, g.MemoryLimit, g.MemoryHigh)
+	if len(g.Gunicorn) == 0 {
+		out.line(1, "gunicorn: {enable: false}")
+	} else {
 		out.line(1, "gunicorn:")
-		for _, web := range g.Gunicorn {
-			out.line(2, "- {bind: %s, workers: %d, stop_timeout: %d}", yamlValue(strings.Join(web.Binds, ",")), web.Workers, web.StopTimeout)
-		}
+	}
+	for _, web := range g.Gunicorn {
+		out.line(2, "- bind: %s", yamlValue(web.Binds[0]))
+		set(3, "extra_args", web.commandLine())
+		set(3, "certfile", web.CertFile)
+		set(3, "keyfile", web.KeyFile)
+		out.line(3, "workers: %d", web.Workers)
+		out.line(3, "timeout: %d", web.Timeout)
+		out.line(3, "start_timeout: %d", web.StartTimeout)
+		out.line(3, "stop_timeout: %d", web.StopTimeout)
+		out.line(3, "restart_timeout: %d", web.RestartTimeout)
+		limits(3, web.Umask, web.MemoryLimit, web.MemoryHigh)
+		renderEnvironment(out, 3, web.Environment)
 	}
 	if len(g.Handlers) > 0 {
 		out.line(1, "handlers:")
-		for _, h := range g.Handlers {
-			out.line(2, "%s: {processes: %d, pools: [%s], stop_timeout: %d}  # %s", yamlValue(h.Name), h.Processes, strings.Join(h.Pools, ", "),
-				h.StopTimeout, strings.Join(h.ProcessNames(g.InstanceName), " "))
+	}
+	for _, h := range g.Handlers {
+		out.line(2, "%s:  # %s", yamlValue(h.Name), strings.Join(h.ProcessNames(g.InstanceName), " "))
+		out.line(3, "processes: %d", h.Processes)
+		out.line(3, "pools: %s", yamlValue(h.Pools))
+		set(3, "name_template", h.NameTemplate)
+		set(3, "server_name", h.ServerName)
+		out.line(3, "start_timeout: %d", h.StartTimeout)
+		out.line(3, "stop_timeout: %d", h.StopTimeout)
+		limits(3, h.Umask, h.MemoryLimit, h.MemoryHigh)
+		renderEnvironment(out, 3, h.Environment)
+	}
+}
+
+// commandLine writes what extra_args says beside the first address.
+func (g Gunicorn) commandLine() string {
+	var words []string
+	add := func(option, value string) {
+		if value != "" {
+			words = append(words, option, quoteWord(value))
 		}
+	}
+	number := func(option string, n int, format string) {
+		if n != 0 {
+			add(option, fmt.Sprintf(format, n))
+		}
+	}
+	for _, bind := range g.Binds[1:] {
+		add("--bind", bind)
+	}
+	if g.uwsgi {
+		add("--protocol", "uwsgi")
+	}
+	number("--umask", g.SocketUmask, "%03o")
+	number("--backlog", g.Backlog, "%d")
+	number("--keep-alive", g.Limits.KeepAlive, "%d")
+	add("--forwarded-allow-ips", strings.Join(g.Limits.ForwardedAllowIPs, ","))
+	add("--access-logfile", g.Limits.AccessLog)
+	add("--error-logfile", g.ErrorLog)
+	add("--pid", g.PIDFile)
+	add("--user", g.User)
+	add("--group", g.Group)
+	add("--chdir", g.Chdir)
+	return strings.Join(words, " ")
+}
+
+// quoteWord writes a word so that a shell, and splitWords, reads it again.
+func quoteWord(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@+=[]") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'"'"'`) + "'"
+}
+
+// renderEnvironment writes variables, without the values of those that hold secrets.
+func renderEnvironment(out *renderer, indent int, environment map[string]string) {
+	if len(environment) == 0 {
+		return
+	}
+	out.line(indent, "environment:")
+	for _, name := range sortedKeys(environment) {
+		value := yamlValue(environment[name])
+		if isSecret(name) || strings.Contains(environment[name], "://") && strings.Contains(environment[name], "@") {
+			value = "'***'"
+		}
+		out.line(indent+1, "%s: %s", yamlValue(name), value)
+	}
+}
+
+// renderUwsgi writes what is understood of the uwsgi section, as comments, since it is no YAML.
+func (c *Config) renderUwsgi(out *renderer) {
+	u := c.Uwsgi
+	out.line(0, "# Logs are in %s", c.LogDir)
+	if !u.Present {
+		return
+	}
+	out.line(0, "# The uwsgi section as it is understood, in full:")
+	line := func(name, value string) {
+		if value != "" {
+			out.line(0, "#   %s: %s", name, strings.NewReplacer("\n", " ", "\r", " ").Replace(value))
+		}
+	}
+	line("processes", strconv.Itoa(u.Processes))
+	for _, l := range u.Listeners {
+		option := map[Protocol]string{HTTP: "http", HTTPS: "https", UWSGI: "socket", Redirect: "http-to-https"}[l.Protocol]
+		value := l.Bind
+		if l.Protocol == HTTPS {
+			value += "," + l.CertFile + "," + l.KeyFile
+		}
+		line(option, value)
+	}
+	for _, l := range u.Stats {
+		line("stats", l.Bind)
+	}
+	for _, pool := range u.ZergPools {
+		var binds []string
+		for _, l := range pool.Addresses {
+			binds = append(binds, l.Bind)
+		}
+		line("zerg-pool", pool.Path+":"+strings.Join(binds, ","))
+	}
+	for _, path := range u.Zerg {
+		line("zerg", path)
+	}
+	line("protocol", string(u.ZergProtocol))
+	line("uid", u.User)
+	line("gid", u.Group)
+	line("umask", u.Umask)
+	line("chdir", u.Chdir)
+	for _, m := range u.StaticMaps {
+		line("static-map", m.Mount+"="+m.Dir)
+	}
+	for _, mule := range u.Mules {
+		line("mule", mule)
+	}
+	for _, f := range u.Farms {
+		var numbers []string
+		for _, n := range f.Mules {
+			numbers = append(numbers, strconv.Itoa(n))
+		}
+		line("farm", f.Name+":"+strings.Join(numbers, ","))
+	}
+	line("worker-reload-mercy", strconv.Itoa(u.WorkerMercy))
+	line("mule-reload-mercy", strconv.Itoa(u.MuleMercy))
+	if u.DieOnTerm {
+		line("die-on-term", "true")
+	}
+	for _, hook := range u.MasterHooks {
+		line("hook-master-start", fmt.Sprintf("unix_signal:%d %s", hook.Signal, hook.Action))
+	}
+	for _, file := range []struct{ name, path string }{{"logto", u.LogTo}, {"logto2", u.LogTo2}, {"daemonize", u.Daemonize}, {"daemonize2", u.Daemonize2},
+		{"pidfile", u.PIDFile}, {"pidfile2", u.PIDFile2}} {
+		line(file.name, file.path)
+	}
+	if u.MemoryLimit > 0 {
+		line("reload-on-rss", strconv.Itoa(int(u.MemoryLimit*1024)))
 	}
 }
 
