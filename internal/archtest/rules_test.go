@@ -79,7 +79,7 @@ var onlyIn = map[string][]string{
 	"github.com/VictoriaMetrics/metrics": {"telemetry"},
 	// Whoever wants to run a program goes through a runner; the supervisor starts this same program again, and listen asks
 	// getent for users, which the standard library cannot without cgo.
-	"os/exec": {"runner/local", "runner/slurm", "listen", "testenv", "bench"},
+	"os/exec": {"runner/local", "runner/slurm", "listen", "testenv", "bench", "cmd/orrery"},
 	// Tests only.
 	"testing":             {"testenv", "store/storetest"},
 	"github.com/chromedp": {"testenv"},
