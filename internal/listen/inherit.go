@@ -98,6 +98,10 @@ func Inherit() ([]*Socket, error) {
 // tells only what was bound, which may be relative to another directory.
 func (s *Socket) describe(spec Spec) {
 	s.Spec = spec
+	if spec.Protocol == HTTPS && os.Geteuid() == 0 {
+		// As when it is opened; whoever serves says what is wrong with it.
+		_, _, _ = loadPair(spec)
+	}
 	if a, err := Parse(spec.Bind); err == nil && a.Network == "unix" && s.Address.Network == "unix" {
 		s.Address = a
 	}

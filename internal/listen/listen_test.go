@@ -195,6 +195,19 @@ func TestInheritRefusesWhatIsNoSocket(t *testing.T) {
 	}
 }
 
+func TestAllAddressesOfOneKind(t *testing.T) {
+	for bind, want := range map[string]string{"0.0.0.0:0": "0.0.0.0:", ":0": "[::]:", "[::1]:0": "[::1]:"} {
+		s, err := Open(bind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(s.Address.Name, want) {
+			t.Errorf("%s listens on %s", bind, s.Address)
+		}
+		s.Close()
+	}
+}
+
 func TestAddressInUse(t *testing.T) {
 	first, err := Open("127.0.0.1:0")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -76,7 +77,11 @@ func OpenSpec(spec Spec) (*Socket, error) {
 // openTCP binds an address. The port may be bound again at once after its last holder ended (SO_REUSEADDR), and the
 // connections that come in have TCP keep-alive: both are what the net package does.
 func openTCP(a Address, spec Spec) (*Socket, error) {
-	l, err := net.Listen("tcp", a.Name)
+	network := "tcp"
+	if at, err := netip.ParseAddrPort(a.Name); err == nil && at.Addr().Is4() {
+		network = "tcp4" // else 0.0.0.0 would be every address of IPv6, too
+	}
+	l, err := net.Listen(network, a.Name)
 	if err != nil {
 		return nil, explain(a, err)
 	}
