@@ -58,7 +58,7 @@ extra_args: >
 	if g.Workers != 4 || !g.WorkersSet || g.Timeout != 120 || g.StopTimeout != 40 || g.PIDFile != root+"/var/web.pid" || g.ErrorLog != root+"/log/web.log" || g.Environment["A"] != "b c" {
 		t.Errorf("%+v", g)
 	}
-	if got := g.Limits; strings.Join(got.ForwardedAllowIPs, " ") != "10.0.0.0/8 ::1" || got.KeepAlive != 5 || got.Timeout != 120 || got.AccessLog != "-" {
+	if got := g.Limits; strings.Join(got.ForwardedAllowIPs, " ") != "10.0.0.0/8 ::1" || got.KeepAlive != 5 || got.Line != 8190 || got.Fields != 200 || got.FieldSize != 16380 || got.Timeout != 120 || got.AccessLog != "-" {
 		t.Errorf("%+v", got)
 	}
 	for _, line := range []string{
@@ -66,7 +66,7 @@ extra_args: >
 		"warning: extra_args: gunicorn has no option --nonsense\n",
 		"warning: extra_args: gunicorn has no option --forwarded-alow-ips; did you mean “--forwarded-allow-ips”?",
 		"warning: extra_args: “app:main” belongs to no option",
-		"extra_args: accepted and without effect here: --limit-request-line 8190, --limit-request-fields 200, --limit-request-field_size 16380 (the request line and the header fields may have 64 kB in all); --log-level debug (log_level in the galaxy section holds); --max-requests 1000, --max-requests-jitter 50 (processes do not grow with requests; memory_limit replaces one that does); " +
+		"extra_args: accepted and without effect here: --log-level debug (log_level in the galaxy section holds); --max-requests 1000, --max-requests-jitter 50 (processes do not grow with requests; memory_limit replaces one that does); " +
 			"--worker-class galaxy.webapps.galaxy.workers.Worker, --threads 4, --preload (this is about Python’s processes and threads); --reuse-port (all workers share one socket); " +
 			"--forwarder-headers SCRIPT_NAME (nothing is taken from SCRIPT_NAME and PATH_INFO; galaxy_url_prefix is the prefix); --daemon (“run.sh --daemon” and “orrery start” do this)",
 	} {

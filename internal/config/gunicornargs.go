@@ -34,8 +34,6 @@ const (
 	otherwise  = "this is done in another way here"
 	alwaysSafe = "HTTP and TLS are as strict as they can be here"
 	useGalaxy  = "galaxy.yml says this"
-
-	headerLimit = "the request line and the header fields may have 64 kB in all"
 )
 
 // gunicornOptions are those of Gunicorn 20 to 27, by name.
@@ -86,9 +84,9 @@ var gunicornOptions = []GunicornOption{
 	{"initgroups", "", "", "the user’s groups are always set"},
 	{"keep-alive", "", "INT", ""},
 	{"keyfile", "", "FILE", ""},
-	{"limit-request-field_size", "", "INT", headerLimit},
-	{"limit-request-fields", "", "INT", headerLimit},
-	{"limit-request-line", "", "INT", headerLimit},
+	{"limit-request-field_size", "", "INT", ""},
+	{"limit-request-fields", "", "INT", ""},
+	{"limit-request-line", "", "INT", ""},
 	{"log-config", "", "FILE", useGalaxy},
 	{"log-config-json", "", "FILE", useGalaxy},
 	{"log-level", "", "LEVEL", "log_level in the galaxy section holds"},
@@ -298,6 +296,12 @@ func (in gravityReader) gunicornArgs(words []string, at *node, what string, repl
 			g.Backlog = whole(0, 1)
 		case "keep-alive":
 			g.Limits.KeepAlive = whole(0, 0)
+		case "limit-request-line":
+			g.Limits.Line = whole(0, 0)
+		case "limit-request-fields":
+			g.Limits.Fields = whole(0, 0)
+		case "limit-request-field_size":
+			g.Limits.FieldSize = whole(0, 0)
 		case "forwarded-allow-ips":
 			g.Limits.ForwardedAllowIPs = asList(value)
 		case "proxy-protocol":

@@ -57,6 +57,9 @@ func (l Listener) String() string {
 // RequestLimits are what a web worker allows a request to be, and what it believes of it. The zero value is the
 // server's own rules.
 type RequestLimits struct {
+	Line      int // bytes of the request line
+	Fields    int // header fields
+	FieldSize int // bytes of one header field
 	KeepAlive int // seconds that an idle connection is kept
 	Timeout   int // seconds that a request may be silent
 	// ForwardedAllowIPs are the proxies whose X-Forwarded headers are believed: addresses, networks or “*”. None is
@@ -70,6 +73,7 @@ type RequestLimits struct {
 func (l *loader) listeners() {
 	c := l.config
 	l.gunicornCommandLine()
+	c.Gravity.Virtualenv = l.under(c.Root, c.Gravity.Virtualenv)
 	for i := range c.Gravity.Gunicorn {
 		l.finishGunicorn(&c.Gravity.Gunicorn[i])
 	}

@@ -50,6 +50,8 @@ type Planned struct {
 	// Plugins are the runners it loads; none means all.
 	Plugins     []string          `json:"plugins,omitempty"`
 	Environment map[string]string `json:"-"`
+	// Virtualenv is gravity's, whose programs jobs are to find first; "" is none. See [Planned.Variables].
+	Virtualenv string `json:"-"`
 	Umask       int               `json:"-"` // -1 when unset
 	// Service is what gravity's commands call it: “gunicorn” for web workers, the group's name for handlers.
 	Service string `json:"service"`
@@ -65,6 +67,22 @@ type Planned struct {
 	// Limits are for web workers.
 	Limits  config.RequestLimits `json:"-"`
 	LogFile string               `json:"log"`
+}
+
+// Variables are the environment variables of the process besides those of the supervisor, whose PATH is path, as
+// NAME=VALUE in order.
+func (p Planned) Variables(path string) []string {
+	all := map[string]string{}
+	if p.Virtualenv != "" {
+		all["VIRTUAL_ENV"] = p.Virtualenv
+		all["PATH"] = strings.TrimSuffix(filepath.Join(p.Virtualenv, "bin")+":"+path, ":")
+	}
+	maps.Copy(all, p.Environment)
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, name+"="+all[name])
+	}
+	return out
 }
 
 // Plan is what the configuration asks for: the processes, and who of them handles which job.
@@ -167,6 +185,12 @@ func newPlan(c *config.Config, engine Engine) (*Plan, error) {
 		return nil, err
 	}
 	plan.Notices = append(plan.Notices, notices...)
+	for i := range webs {
+		webs[i].Virtualenv = c.Gravity.Virtualenv
+	}
+	for i := range handlers {
+		handlers[i].Virtualenv = c.Gravity.Virtualenv
+	}
 	for _, p := range webs {
 		declared := c.Jobs.IsHandlerID(p.ServerName)
 		p.HandleJobs = h.AllInOne || declared || h.SelfAssigns()

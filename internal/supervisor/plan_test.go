@@ -120,6 +120,9 @@ func TestPlanCarriesSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got := strings.Join(Planned{Virtualenv: "/venv", Environment: map[string]string{"B": "2", "A": "1"}}.Variables("/bin"), " "); got != "A=1 B=2 PATH=/venv/bin:/bin VIRTUAL_ENV=/venv" {
+		t.Error(got)
+	}
 	h := plan.Processes[1]
 	if h.ServerName != "h0" || h.Umask != 0o027 || h.StopTimeout != 7*time.Second || h.Environment["A"] != "b" || h.LogFile != "/var/log/galaxy/h0.log" || h.Group != "h0" {
 		t.Errorf("%+v", h)
