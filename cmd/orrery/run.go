@@ -429,7 +429,7 @@ func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *su
 	}
 	options := supervisor.Options{
 		Name: r.o.Name, Version: Version, RunDir: filepath.Join(r.known.DataDir, "run"), Wanted: wanted, Load: r.load, Given: given, State: state,
-		Probe: append([]string{"probe", strconv.Itoa(supervisor.StateVersion)}, r.o.Args...), Extra: extra, DrainLimit: r.known.DrainLimit,
+		Probe: append([]string{"probe", strconv.Itoa(supervisor.StateVersion)}, r.o.Args...), Args: r.o.Args, Extra: extra, DrainLimit: r.known.DrainLimit,
 		Log: r.log.Logger, Reopen: r.log.Reopen, OnEvent: r.happened, ServeOwn: r.serveOwn,
 	}
 	if r.pid != nil {
@@ -603,10 +603,7 @@ func specsOf(cfg *config.Config, plan []supervisor.Planned) ([]supervisor.Spec, 
 		for _, tag := range p.Tags {
 			args = append(args, "--tag", tag)
 		}
-		var env []string
-		for name, value := range p.Environment {
-			env = append(env, name+"="+value)
-		}
+		env := p.Variables(os.Getenv("PATH"))
 		if !slices.ContainsFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "GOGC=") }) {
 			// Memory is dearer than time here: the heaps are small.
 			env = append(env, "GOGC=60")
@@ -632,7 +629,7 @@ func specsOf(cfg *config.Config, plan []supervisor.Planned) ([]supervisor.Spec, 
 
 // filesOf are the files that the configuration was read from, and those that it names.
 func filesOf(cfg *config.Config) []string {
-	files := slices.Concat([]string{cfg.Path, cfg.ObjectStoreConfigFile, cfg.String("job_metrics_config_file")}, toolboxFiles(cfg), cfg.DatatypesFiles)
+	files := slices.Concat([]string{cfg.Path, cfg.GalaxyPath, cfg.ObjectStoreConfigFile, cfg.String("job_metrics_config_file")}, toolboxFiles(cfg), cfg.DatatypesFiles)
 	if cfg.Jobs != nil && filepath.IsAbs(cfg.Jobs.Source) {
 		files = append(files, cfg.Jobs.Source)
 	}

@@ -149,8 +149,9 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) (*h
 		if err == nil {
 			break
 		}
-		// A supervisor that replaces itself closes connections; the socket goes on, and the new one answers.
-		if method == http.MethodGet && try < 4 && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) {
+		// A supervisor that replaces itself closes connections before it has answered; the socket goes on, and the new one
+		// answers. An order is accepted together with the beginning of the answer, so that none is carried out twice.
+		if try < 4 && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) {
 			continue
 		}
 		if isGone(err) {

@@ -30,7 +30,7 @@ const maxOrder = 64 << 10
 // controlled is what a control socket tells.
 type controlled interface {
 	Report() Report
-	// take carries an order out in its own time; to gets the progress and is closed by whoever took it.
+	// take carries an order out in its own time; to is told that it is taken, gets the progress and is closed at the end.
 	take(order Order, to *answer)
 }
 
@@ -191,11 +191,7 @@ func (c *control) serve(s controlled, log *slog.Logger) {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		// Plain lines from here on, without chunks, so that the connection can be handed over when the supervisor
-		// replaces itself.
-		to := &answer{conn: conn}
-		to.write([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"))
-		s.take(order, to)
+		s.take(order, &answer{conn: conn})
 	})
 	c.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelInfo)}
@@ -284,6 +280,14 @@ func (a *answer) write(data []byte) {
 	if _, err := a.conn.Write(data); err != nil {
 		a.conn.Close()
 		a.conn = nil
+	}
+}
+
+// taken says that the order is accepted. Plain lines follow, without chunks, so that the connection can be handed over
+// when the supervisor replaces itself.
+func (a *answer) taken() {
+	if a != nil {
+		a.write([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"))
 	}
 }
 

@@ -23,6 +23,17 @@ type task struct {
 // take accepts an order from the control socket.
 func (s *Supervisor) take(order Order, to *answer) {
 	s.options.Log.Info("an order", "verb", order.Verb, "names", strings.Join(order.Names, " "))
+	// One step with the freeze before this program is replaced: an order that was not accepted by then is given again, to
+	// the next one.
+	s.mu.Lock()
+	to.taken()
+	switch order.Verb {
+	case VerbStart, VerbStop, VerbRestart, VerbGraceful, VerbUpdate:
+		s.enqueue(&task{order: order, to: to})
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
 	switch order.Verb {
 	case VerbShutdown:
 		if len(order.Names) > 0 {
@@ -35,8 +46,6 @@ func (s *Supervisor) take(order Order, to *answer) {
 		s.begin("it was ordered to shut down")
 	case VerbReopen:
 		s.reopen(to)
-	case VerbStart, VerbStop, VerbRestart, VerbGraceful, VerbUpdate:
-		s.enqueue(&task{order: order, to: to})
 	default:
 		to.done(fmt.Errorf("there is no order %q; there are start, stop, restart, graceful, update, reopen and shutdown", order.Verb))
 	}

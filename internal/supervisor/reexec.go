@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,28 +35,33 @@ const probeTimeout = time.Minute
 // stay its children, and all descriptors that are named here are open.
 type State struct {
 	saved savedState
-	task  *task
+	tasks []*task
 }
 
 type savedState struct {
-	Version  int               `json:"version"`
-	Since    time.Time         `json:"since"`
-	Extra    json.RawMessage   `json:"extra,omitempty"`
-	Config   string            `json:"config,omitempty"`
-	Files    map[string]string `json:"files,omitempty"` // path: hash
-	Own      []listen.Spec     `json:"own,omitempty"`
-	Signals  map[int]Action    `json:"signals"`
-	Pending  []int             `json:"pending,omitempty"`
-	Begun    bool              `json:"begun"`
-	Problem  string            `json:"problem,omitempty"`
-	Alive    [2]int            `json:"alive"`
-	Control  *savedControl     `json:"control,omitempty"`
-	Sockets  []savedSocket     `json:"sockets,omitempty"`
-	Paths    []string          `json:"paths,omitempty"`
-	Slots    []savedSlot       `json:"slots"`
-	Order    *Order            `json:"order,omitempty"`
-	AnswerFD int               `json:"answer_fd"`
-	Keep     []int             `json:"keep,omitempty"`
+	Version int               `json:"version"`
+	Since   time.Time         `json:"since"`
+	Extra   json.RawMessage   `json:"extra,omitempty"`
+	Config  string            `json:"config,omitempty"`
+	Files   map[string]string `json:"files,omitempty"` // path: hash
+	Own     []listen.Spec     `json:"own,omitempty"`
+	Signals map[int]Action    `json:"signals"`
+	Pending []int             `json:"pending,omitempty"`
+	Begun   bool              `json:"begun"`
+	Problem string            `json:"problem,omitempty"`
+	Alive   [2]int            `json:"alive"`
+	Control *savedControl     `json:"control,omitempty"`
+	Sockets []savedSocket     `json:"sockets,omitempty"`
+	Paths   []string          `json:"paths,omitempty"`
+	Slots   []savedSlot       `json:"slots"`
+	Tasks   []savedTask       `json:"tasks,omitempty"`
+	Keep    []int             `json:"keep,omitempty"`
+}
+
+// savedTask is an order on its way; the first is the one for which the program is replaced.
+type savedTask struct {
+	Order    Order `json:"order"`
+	AnswerFD int   `json:"answer_fd"` // -1 when nobody waits for the answer
 }
 
 type savedControl struct {
@@ -167,8 +173,10 @@ func (s *savedState) descriptors() []int {
 			fds = append(fds, i.Said)
 		}
 	}
-	if s.AnswerFD >= 0 {
-		fds = append(fds, s.AnswerFD)
+	for _, t := range s.Tasks {
+		if t.AnswerFD >= 0 {
+			fds = append(fds, t.AnswerFD)
+		}
 	}
 	return fds
 }
@@ -262,7 +270,23 @@ func (s *Supervisor) execute(t *task) error {
 			defer inst.r.mu.Unlock()
 		}
 	}
-	saved := s.saveLocked(t)
+	// Orders that wait are the new program's. A graceful restart that nobody waits for is this one.
+	var waiting, dropped []*task
+	for more := true; more; {
+		select {
+		case other := <-s.queue:
+			if other.to != nil {
+				other.to.mu.Lock()
+				defer other.to.mu.Unlock()
+				waiting = append(waiting, other)
+			} else {
+				dropped = append(dropped, other)
+			}
+		default:
+			more = false
+		}
+	}
+	saved := s.saveLocked(t, waiting)
 	memory, err := unix.MemfdCreate("orrery-state", 0)
 	if err != nil {
 		return fmt.Errorf("making room for the state: %w", err)
@@ -284,22 +308,25 @@ func (s *Supervisor) execute(t *task) error {
 		return err
 	}
 	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
-	for waiting := true; waiting && s.incoming != nil; {
+	for more := true; more && s.incoming != nil; {
 		select {
 		case sig := <-s.incoming:
 			if n, ok := sig.(syscall.Signal); ok {
 				saved.Pending = append(saved.Pending, int(n))
 			}
 		default:
-			waiting = false
+			more = false
 		}
 	}
 	restore := func(err error) error {
 		for _, fd := range saved.descriptors() {
 			syscall.CloseOnExec(fd)
 		}
+		for _, other := range slices.Concat(waiting, dropped) {
+			s.enqueue(other)
+		}
 		for _, n := range saved.Pending {
-			s.pending = append(s.pending, syscall.Signal(n))
+			go s.signalled(syscall.Signal(n))
 		}
 		return err
 	}
@@ -312,15 +339,19 @@ func (s *Supervisor) execute(t *task) error {
 		}
 	}
 	env := mergeEnv(os.Environ(), []string{envState + "=" + strconv.Itoa(memory)})
-	err = syscall.Exec(Program(), os.Args, env)
+	args := os.Args
+	if s.options.Args != nil {
+		args = append([]string{os.Args[0]}, s.options.Args...)
+	}
+	err = syscall.Exec(Program(), args, env)
 	return restore(fmt.Errorf("%s: %w", Program(), err))
 }
 
 // saveLocked puts the state into words. Everything is locked.
-func (s *Supervisor) saveLocked(t *task) *savedState {
+func (s *Supervisor) saveLocked(t *task, waiting []*task) *savedState {
 	saved := &savedState{Version: StateVersion, Since: s.since, Extra: s.options.Extra, Config: s.config, Files: map[string]string{}, Own: s.own,
 		Signals: map[int]Action{}, Begun: s.begun, Problem: s.problem, Alive: [2]int{rawFD(s.aliveRead), rawFD(s.aliveEnd)},
-		Paths: s.paths, Order: &t.order, AnswerFD: -1}
+		Paths: s.paths}
 	for _, f := range s.options.Keep {
 		saved.Keep = append(saved.Keep, rawFD(f))
 	}
@@ -354,10 +385,14 @@ func (s *Supervisor) saveLocked(t *task) *savedState {
 		}
 		saved.Slots = append(saved.Slots, one)
 	}
-	if t.to != nil {
-		if conn, ok := t.to.conn.(syscall.Conn); ok {
-			saved.AnswerFD = rawFD(conn)
+	for _, t := range append([]*task{t}, waiting...) {
+		one := savedTask{Order: t.order, AnswerFD: -1}
+		if t.to != nil {
+			if conn, ok := t.to.conn.(syscall.Conn); ok {
+				one.AnswerFD = rawFD(conn)
+			}
 		}
+		saved.Tasks = append(saved.Tasks, one)
 	}
 	return saved
 }
@@ -429,14 +464,15 @@ func (s *Supervisor) resume(st *State) error {
 			s.goOnStopping(inst, i.Drains)
 		}
 	}
-	if saved.Order != nil {
-		st.task = &task{order: *saved.Order, resumed: true}
-		if saved.AnswerFD >= 0 {
-			f := os.NewFile(uintptr(saved.AnswerFD), "answer")
+	for i, one := range saved.Tasks {
+		t := &task{order: one.Order, resumed: i == 0}
+		st.tasks = append(st.tasks, t)
+		if one.AnswerFD >= 0 {
+			f := os.NewFile(uintptr(one.AnswerFD), "answer")
 			conn, err := net.FileConn(f)
 			f.Close()
 			if err == nil { // else whoever asked is gone
-				st.task.to = &answer{conn: conn}
+				t.to = &answer{conn: conn}
 			}
 		}
 	}

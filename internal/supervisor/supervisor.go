@@ -78,6 +78,8 @@ type Options struct {
 	// Probe are the arguments with which the program on disk is asked whether it could take this one's place; it then says
 	// so by [Child.Ready] and ends with status 0. With none, a graceful restart replaces the processes alone.
 	Probe []string
+	// Args are the arguments with which the program on disk takes this one's place; nil are those that it was started with.
+	Args []string
 	// Extra is the caller's own, for whoever takes this program's place.
 	Extra json.RawMessage
 	// Keep are files that stay open for it, as [State.Kept].
@@ -224,8 +226,8 @@ func (s *Supervisor) Run(ctx context.Context, signals <-chan os.Signal) (err err
 	go s.watchMemory(quit)
 	if resumed != nil {
 		s.event(Event{Kind: Resumed})
-		if resumed.task != nil {
-			s.queue <- resumed.task
+		for _, t := range resumed.tasks {
+			s.enqueue(t)
 		}
 		for _, sig := range s.pending {
 			s.signalled(sig)
