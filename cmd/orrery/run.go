@@ -323,7 +323,7 @@ func (r *server) listenersOf(given []*listen.Socket) {
 		}
 		p.Listeners = slices.DeleteFunc(slices.Clone(p.Listeners), func(s listen.Spec) bool { return slices.Contains(r.known.Replaced, s.Bind) })
 		if p.Group == first {
-			p.Listeners = slices.Concat(p.Listeners, r.given, r.zerg)
+			p.Listeners = uniqueSpecs(slices.Concat(p.Listeners, r.given, r.zerg))
 		}
 	}
 }
