@@ -88,7 +88,8 @@ func share(room int, tables ...*[]line) {
 		if len(rows) > 0 && hidden == 1 && total-1 >= room { // the line that says so takes the place of one more
 			rows, hidden = rows[:len(rows)-1], hidden+1
 		}
-		*longest = append(rows, line{fmt.Sprintf(" … and %d more", hidden), dim})
+		rows = append(rows, line{fmt.Sprintf(" … and %d more", hidden), dim})
+		*longest = rows
 	}
 }
 

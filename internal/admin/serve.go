@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"orrery/internal/listen"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
@@ -67,6 +69,9 @@ func Serve(ctx context.Context, sockets []*listen.Socket, o Options) error {
 	return failed
 }
 
+// maxConnections bounds those to the admin socket, which others may reach: the supervisor must not run out of files.
+const maxConnections = 64
+
 type server struct {
 	o         Options
 	collector *Collector
@@ -85,7 +90,7 @@ func (s *server) accept(ctx context.Context, l net.Listener, protocol listen.Pro
 	}
 	stop := context.AfterFunc(ctx, func() { _ = web.Close() })
 	defer stop()
-	if err := web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := web.Serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

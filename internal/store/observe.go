@@ -32,7 +32,7 @@ type JobLoad struct {
 	State string `json:"state"`
 	// Handler is what job.handler holds: a tag while nobody has claimed the job.
 	Handler string `json:"handler"`
-	// Pool is where a claimed job came from, otherwise the same as Handler.
+	// Pool is where a claimed job came from; "" while nobody has claimed it.
 	Pool string `json:"pool"`
 	Jobs int    `json:"jobs"`
 }

@@ -194,7 +194,7 @@ func (s *server) metrics(t *testing.T) {
 	family := func(metric string) bool {
 		return there[metric] || there[metric+"_bucket"]
 	}
-	for _, metric := range regexp.MustCompile("\\borrery_[a-z_]+[a-z]").FindAllString(string(page), -1) {
+	for _, metric := range regexp.MustCompile(`\borrery_[a-z_]+[a-z]`).FindAllString(string(page), -1) {
 		if !family(metric) && !options[metric] && metric != "orrery_handler_jobs" {
 			t.Errorf("the page names %s, which the server does not have", metric)
 		}
