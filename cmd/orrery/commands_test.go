@@ -315,6 +315,21 @@ func TestPIDFile(t *testing.T) {
 	if pid, err := pidIn(path); err != nil || pid != 0 {
 		t.Errorf("after its removal: %d, %v", pid, err)
 	}
+	if err := os.WriteFile(path, []byte("my thesis"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writePID(path); err == nil {
+		t.Error("a file that is no pid file was overwritten")
+	}
+	if err := removeStale(path); err == nil {
+		t.Error("a file that is no pid file was removed")
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "my thesis" {
+		t.Errorf("it holds %q, %v", text, err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Symlink("/etc/passwd", path); err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,9 @@ import (
 // configFlag adds the option that names galaxy.yml.
 func configFlag(fs *flag.FlagSet) *string {
 	path := new(string)
-	fs.StringVar(path, "c", "", "galaxy.yml (default: config/galaxy.yml or galaxy.yml, if one exists)")
+	fs.StringVar(path, "c", "", "`FILE` is the configuration (default: $GALAXY_CONFIG_FILE or $GRAVITY_CONFIG_FILE, else the first of those under FILES)")
 	fs.StringVar(path, "config", "", "the same as -c")
+	fs.StringVar(path, "config-file", "", "the same as -c")
 	return path
 }
 

@@ -197,6 +197,10 @@ func writePID(path string) (*pidFile, error) {
 			_ = file.Close()
 			continue
 		}
+		// A slip of the finger must not cost somebody a file.
+		if _, err := readPID(file); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w; name another file", path, err), file.Close())
+		}
 		if err := file.Truncate(0); err == nil {
 			_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 		}
@@ -219,21 +223,33 @@ func (p *pidFile) remove() error {
 	return errors.Join(err, p.file.Close())
 }
 
-// readPID reads a process id; 0 and an error when there is none.
+// readPID reads a process id; 0 when it is empty, or the id of no process that
+// could be ours. What holds anything else is no pid file.
 func readPID(r io.Reader) (int, error) {
 	text, err := io.ReadAll(io.LimitReader(r, 64))
 	if err != nil {
 		return 0, err
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 1 {
-		return 0, fmt.Errorf("it holds no process id: %q", text)
+	word := strings.TrimSpace(string(text))
+	if word == "" {
+		return 0, nil
+	}
+	pid, err := strconv.Atoi(word)
+	if err != nil {
+		return 0, fmt.Errorf("this is no pid file, for it begins with %q", text[:min(len(text), 20)])
+	}
+	if pid <= 1 {
+		return 0, nil
 	}
 	return pid, nil
 }
 
-// pidIn reads the process id in a file; 0 when there is no such file.
+// pidIn reads the process id in a file; 0 when there is no such file, or none in
+// it.
 func pidIn(path string) (int, error) {
+	if path == "" {
+		return 0, nil
+	}
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil

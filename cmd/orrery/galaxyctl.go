@@ -266,7 +266,7 @@ func runStop(args []string) error {
 		return c.notRunningAnyway(*pidPath)
 	}
 	if len(names) == 0 {
-		return errors.Join(c.shutdown(), removeStale(*pidPath, c.reports))
+		return errors.Join(c.shutdown(), removeStale(*pidPath))
 	}
 	defer c.notices()
 	if err := c.order(supervisor.Order{Verb: supervisor.VerbStop, Names: names}); err != nil {
@@ -281,7 +281,7 @@ func runStop(args []string) error {
 		}
 	}
 	c.sayf("nothing is left to supervise")
-	return errors.Join(c.shutdown(), removeStale(*pidPath, c.reports))
+	return errors.Join(c.shutdown(), removeStale(*pidPath))
 }
 
 // notRunningAnyway is what stopping a server means that does not run: nothing
@@ -290,24 +290,25 @@ func runStop(args []string) error {
 func (c *control) notRunningAnyway(pidPath string) error {
 	pid, err := pidIn(pidPath)
 	if err != nil {
-		fmt.Fprintf(c.errors, "warning: %v\n", err)
+		return err
 	}
 	if pid > 0 && alive(pid) {
 		c.sayf("no server runs on %s; process %d in %s is another program's and is left alone", c.cfg.DataDir, pid, pidPath)
 	} else {
 		c.sayf("no server runs on %s", c.cfg.DataDir)
 	}
-	return removeStale(pidPath, nil)
+	return removeStale(pidPath)
 }
 
 // removeStale removes a pid file after the server's end. One that names a
-// living server of this program stays.
-func removeStale(path string, _ []supervisor.Report) error {
+// living server of this program stays, and so does what is no pid file.
+func removeStale(path string) error {
 	if path == "" {
 		return nil
 	}
-	if pid, err := pidIn(path); err == nil && pid > 0 && isOurs(pid) {
-		return nil
+	pid, err := pidIn(path)
+	if err != nil || pid > 0 && isOurs(pid) {
+		return err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

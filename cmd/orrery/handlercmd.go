@@ -54,9 +54,6 @@ func parseProcess(name string, args []string) (*processFlags, error) {
 	fs.BoolVar(&f.noConfig, "no-config", false, "use the defaults, without looking for a galaxy.yml")
 	var section string
 	if name == "handler" {
-		if fs.Lookup("config-file") == nil {
-			fs.StringVar(f.config, "config-file", "", "the same as -c")
-		}
 		fs.StringVar(f.config, "ini-path", "", "the same as -c")
 		fs.BoolVar(&f.daemonize, "d", false, "go into the background; the command ends when the handler takes jobs, or with the reason why it does not")
 		fs.BoolVar(&f.daemonize, "daemonize", false, "the same as -d")

@@ -196,16 +196,14 @@ func overview(w io.Writer, program string) error {
 			for _, alias := range c.aliases {
 				name += "|" + alias
 			}
-			p.line(2, fmt.Sprintf("%-16s %s", name, c.summary))
+			p.line(2, fmt.Sprintf("%-20s %s", name, c.summary))
 		}
 	}
 	p.line(0, "")
 	p.line(0, "`"+program+" COMMAND --help` tells all about a command.")
 	p.line(0, "")
 	p.line(0, "Exit status:")
-	for _, e := range exits {
-		p.line(2, fmt.Sprintf("%-4s %s", e.name, e.about))
-	}
+	p.items(exits)
 	_, err := io.WriteString(w, p.String())
 	return err
 }

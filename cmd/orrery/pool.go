@@ -116,7 +116,7 @@ func (c *poolCommand) command() (func(context.Context) error, error) {
 		return nil, usageError("there is no command %q; there are list, jobs, drain, undrain, reassign and remove", c.words[0])
 	}
 	for name := range c.set {
-		if !slices.Contains(strings.Fields(found.options+" c config json"), name) {
+		if !slices.Contains(strings.Fields(found.options+" c config config-file json"), name) {
 			return nil, usageError("--%s means nothing to `orrery pool %s`", name, c.words[0])
 		}
 	}

@@ -196,8 +196,7 @@ func (c *control) refuseOther(path string) error {
 	pid, err := pidIn(path)
 	switch {
 	case err != nil:
-		c.sayf("%v: it is replaced", err)
-		return nil
+		return fmt.Errorf("%w; name another file", err)
 	case pid == 0:
 		return nil
 	case isOurs(pid):
