@@ -72,10 +72,11 @@ func TestSupervisordRunsTheDocumentsPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.WaitFor("supervisorctl restart galaxy:", func() error {
-		_, after := d.States()
+		states, _ := d.States()
 		for name := range running {
-			if after[name] == 0 || after[name] == before[name] {
-				return fmt.Errorf("%s was process %d and is %d", name, before[name], after[name])
+			// Which process it is supervisord says only later.
+			if old := fmt.Sprintf("/proc/%d", before[name]); states[name] != "STARTING" && states[name] != "RUNNING" || exists(old) {
+				return fmt.Errorf("%s is %s; %s is there: %v", name, states[name], old, exists(old))
 			}
 		}
 		return nil
@@ -166,4 +167,9 @@ func TestSupervisordRunsTheGeneratedPrograms(t *testing.T) {
 	if files, err := os.ReadDir(filepath.Join(s.Dir, "conf.d")); err != nil || len(files) > 0 {
 		t.Errorf("--clean leaves %v, %v", files, err)
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
