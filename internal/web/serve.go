@@ -166,8 +166,8 @@ func (s *server) http(h http.Handler) *http.Server {
 
 // answer has a handler answer one request over HTTP.
 func (s *server) answer(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	control := http.NewResponseController(w)
 	if s.options.Timeout > 0 && r.ContentLength != 0 {
+		control := http.NewResponseController(w)
 		r.Body = &movingBody{ReadCloser: r.Body, control: control, timeout: s.options.Timeout}
 		// What the site leaves unread is read by net/http, no more patiently.
 		defer func() { _ = control.SetReadDeadline(time.Now().Add(s.options.Timeout)) }()

@@ -45,9 +45,9 @@ func share(t *testing.T, s *listen.Socket) *listen.Socket {
 // serving is a call of Serve that goes on until drain is called.
 type serving struct {
 	socket *listen.Socket
-	drain context.CancelFunc
-	done  chan struct{}
-	err   error
+	drain  context.CancelFunc
+	done   chan struct{}
+	err    error
 }
 
 func serve(t *testing.T, s *listen.Socket, site http.Handler, o ServeOptions) *serving {
