@@ -12,7 +12,7 @@ const GunicornArgsVariable = "ORRERY_GUNICORN_ARGS"
 
 // ArgsValue writes a command line for [GunicornArgsVariable] and [UwsgiArgsVariable].
 func ArgsValue(words []string) string {
-	data, err := json.Marshal(words)
+	data, err := json.Marshal(append([]string{}, words...))
 	if err != nil {
 		return "[]" // texts can always be written
 	}

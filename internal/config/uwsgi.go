@@ -129,8 +129,11 @@ func splitUwsgi(file string, data []byte) (section *node, rest []byte) {
 		at := &node{kind: scalarNode, plain: true, file: file, line: end + 1, column: len(line) - len(strings.TrimLeft(line, " \t")) + 1}
 		key, value := cutOption(text)
 		at.text = key
-		section.pairs = append(section.pairs, pair{key: key, at: at, value: &node{kind: scalarNode, plain: true, file: file,
-			line: at.line, column: at.column, text: value}})
+		content := &node{kind: scalarNode, plain: true, file: file, line: at.line, column: at.column, text: value}
+		if value == "" {
+			content.kind = nullNode
+		}
+		section.pairs = append(section.pairs, pair{key: key, at: at, value: content})
 	}
 	var b strings.Builder
 	for i, line := range lines {

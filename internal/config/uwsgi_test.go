@@ -140,7 +140,8 @@ func TestUwsgiListens(t *testing.T) {
 			":80 (redirects to https) to port 8443\n:8443 (https) DIR/server.crt,DIR/server.key", ""},
 		{"redirects to the usual port", "http-to-https: :80\n  https: :443,a,b", ":80 (redirects to https)\n:443 (https) DIR/a,DIR/b", ""},
 		{"a mode", "socket: /a.sock\n  chmod-socket: 660\n  chown-socket: galaxy:www-data\n  listen: 512", "unix:/a.sock (uwsgi) mode 660 of galaxy:www-data backlog 512", ""},
-		{"a mode without a value", "socket: /a.sock\n  chmod-socket:", "unix:/a.sock (uwsgi) mode 666", ""},
+		{"a mode for everybody", "socket: /a.sock\n  chmod-socket: true", "unix:/a.sock (uwsgi) mode 666", ""},
+		{"keys without a value are unset", "socket: /a.sock\n  chmod-socket:\n  mule:\n  die-on-term:\n  http:", "unix:/a.sock (uwsgi)", ""},
 		{"no shared socket", "http: =1", "127.0.0.1:8080", "error: uwsgi: http is =1, and there is no such shared-socket"},
 		{"a shared socket twice", "shared-socket: :80\n  http: =0\n  socket: =0", ":80", "error: uwsgi: two options serve at the shared-socket =0"},
 		{"an unused shared socket", "shared-socket: :80\n  http: :81", ":81", "warning: uwsgi: the shared-socket =0 (:80) is used by no http"},
@@ -202,6 +203,19 @@ func TestUwsgiProblems(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestKeysWithoutAValue(t *testing.T) {
+	c, _ := load(t, "uwsgi:\n  mule:\n  die-on-term:\n")
+	if len(c.Uwsgi.Mules) != 0 || c.Uwsgi.DieOnTerm {
+		t.Errorf("in YAML they are unset, as for uWSGI: %+v", c.Uwsgi)
+	}
+	if c, _, _ = loadINI(t, "[uwsgi]\nmule\ndie-on-term\n[app:main]\n"); len(c.Uwsgi.Mules) != 1 || !c.Uwsgi.DieOnTerm {
+		t.Errorf("in galaxy.ini they are switches: %+v", c.Uwsgi)
+	}
+	if c, _ = load(t, "galaxy:\n", UwsgiArgsVariable+`=["mule=","die-on-term=true","chmod-socket=","socket=/a.sock"]`); len(c.Uwsgi.Mules) != 1 || !c.Uwsgi.DieOnTerm || c.Uwsgi.Listeners[0].Mode != 0o666 {
+		t.Errorf("on the command line they are switches: %+v", c.Uwsgi)
 	}
 }
 

@@ -125,6 +125,9 @@ func readUwsgi(n *node, r *report, env map[string]string, file string) Uwsgi {
 			r.add(Error, p.value, "uwsgi: %s takes one value, not %s; to give it several times, repeat the line", clip(p.key, 60), p.value.describe())
 			continue
 		}
+		if p.value.isNull() {
+			continue // a key without a value is unset, of whatever kind it is
+		}
 		value := *p.value
 		if value.text = in.expand(value.text); len(value.text) > maxExpanded {
 			r.add(Error, p.value, "uwsgi: %s is too long once its references are replaced", clip(p.key, 60))
@@ -161,7 +164,7 @@ func (in *uwsgiReader) option(p pair, value *node) {
 	known, isKnown := uwsgiOptions()[name]
 	text := value.text
 	if text == "" && name != "mule" && name != "chmod-socket" && !known.isSwitch {
-		return // a key without a value is unset
+		return
 	}
 	// Quotes are a part of the value, and only a number shows it by itself.
 	quoted := func() bool {
@@ -246,7 +249,7 @@ func (in *uwsgiReader) option(p pair, value *node) {
 		}
 	case "chmod-socket":
 		mode, ok := 0o666, true
-		if text != "" {
+		if text != "" && text != "true" {
 			mode, ok = octal(text)
 		}
 		if !ok || mode > 0o777 || mode == 0 {

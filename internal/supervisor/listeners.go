@@ -17,14 +17,16 @@ import (
 func listenSpecs(listeners []config.Listener) []listen.Spec {
 	var out []listen.Spec
 	for _, l := range listeners {
-		spec := listen.Spec{Bind: l.Bind, Protocol: listen.Protocol(l.Protocol), CertFile: l.CertFile, KeyFile: l.KeyFile, Mode: l.Mode,
-			Owner: l.Owner, Group: l.Group, HTTPSPort: l.HTTPSPort, Backlog: l.Backlog, At: l.At}
-		switch a, err := listen.Parse(l.Bind); {
-		case err != nil || a.Network != "unix" || l.Mode != 0:
-		case l.Umask < 0:
-			spec.Umask = processUmask()
-		default:
-			spec.Umask = fs.FileMode(l.Umask)
+		spec := listen.Spec{Bind: l.Bind, Protocol: listen.Protocol(l.Protocol), CertFile: l.CertFile, KeyFile: l.KeyFile, HTTPSPort: l.HTTPSPort, Backlog: l.Backlog, At: l.At}
+		if a, err := listen.Parse(l.Bind); err == nil && a.Network == "unix" {
+			spec.Mode, spec.Owner, spec.Group = l.Mode, l.Owner, l.Group
+			switch {
+			case l.Mode != 0:
+			case l.Umask < 0:
+				spec.Umask = processUmask()
+			default:
+				spec.Umask = fs.FileMode(l.Umask)
+			}
 		}
 		out = append(out, spec)
 	}

@@ -62,7 +62,7 @@ func TestListening(t *testing.T) {
 		{"19.01: ports of root", "http :80\nhttps :443 DIR/server.crt,DIR/server.key", site{galaxy: common + document(t, "scaling-19.01/root.yml")}},
 		{"19.01: redirects", "redirect :80\nhttps :443 DIR/server.crt,DIR/server.key",
 			site{galaxy: common + strings.Replace(document(t, "scaling-19.01/root.yml"), "http: =0", "http-to-https: =0", 1)}},
-		{"19.01: chmod-socket", "uwsgi /srv/galaxy/var/uwsgi.sock mode 666", site{galaxy: common + document(t, "scaling-19.01/socket.yml") + "    chmod-socket:\n"}},
+		{"19.01: chmod-socket", "uwsgi /srv/galaxy/var/uwsgi.sock mode 660", site{galaxy: common + document(t, "scaling-19.01/socket.yml") + "    chmod-socket: 660\n"}},
 		{"galaxy.ini", "uwsgi 127.0.0.1:4001", site{ini: "[uwsgi]\nprocesses = 4\nsocket = 127.0.0.1:4001\n[app:main]\n"}},
 		{"galaxy.ini: a server", "http 0.0.0.0:8081", site{ini: "[server:main]\nuse = egg:Paste#http\nhost = 0.0.0.0\nport = 8081\n[app:main]\n"}},
 	} {

@@ -52,7 +52,7 @@ type Planned struct {
 	Environment map[string]string `json:"-"`
 	// Virtualenv is gravity's, whose programs jobs are to find first; "" is none. See [Planned.Variables].
 	Virtualenv string `json:"-"`
-	Umask       int               `json:"-"` // -1 when unset
+	Umask      int    `json:"-"` // -1 when unset
 	// Service is what gravity's commands call it: “gunicorn” for web workers, the group's name for handlers.
 	Service string `json:"service"`
 	// StartTimeout is how long gravity's units let a start take; ReadyTimeout how long a process may take until it
