@@ -278,7 +278,7 @@ func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.
 	for _, pool := range plan.ZergPools {
 		wanted.Own = append(append(wanted.Own, pool.Socket), pool.Listeners...)
 	}
-	wanted.Specs, err = specsOf(cfg, plan.Processes)
+	wanted.Specs, err = specsOf(cfg, plan)
 	return wanted, err
 }
 
@@ -577,7 +577,7 @@ func (r *server) handFolders() error {
 }
 
 // specsOf says how each planned process is started.
-func specsOf(cfg *config.Config, plan []supervisor.Planned) ([]supervisor.Spec, error) {
+func specsOf(cfg *config.Config, plan *supervisor.Plan) ([]supervisor.Spec, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -586,8 +586,14 @@ func specsOf(cfg *config.Config, plan []supervisor.Planned) ([]supervisor.Spec, 
 	if err != nil {
 		return nil, err
 	}
+	// Who handles which job is decided where jobs are created.
+	handling, err := json.Marshal(assigning(plan.Handling))
+	if err != nil {
+		return nil, err
+	}
+	stamp = append(stamp, handling...)
 	var specs []supervisor.Spec
-	for _, p := range plan {
+	for _, p := range plan.Processes {
 		command := string(p.Kind)
 		if p.Kind == supervisor.Web {
 			command = "worker"
@@ -625,6 +631,16 @@ func specsOf(cfg *config.Config, plan []supervisor.Planned) ([]supervisor.Spec, 
 		specs = append(specs, spec)
 	}
 	return specs, nil
+}
+
+// assigning is what a process that creates jobs has to know of the others. Where handlers find jobs by their tags, it need
+// not know who they are, and more of them change nothing for it.
+func assigning(h supervisor.Handling) supervisor.Handling {
+	if h.Locks() {
+		h.Members, h.Mappings, h.Unmapped = nil, nil, nil
+	}
+	h.EditionReason = ""
+	return h
 }
 
 // filesOf are the files that the configuration was read from, and those that it names.

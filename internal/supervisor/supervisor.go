@@ -445,8 +445,10 @@ func (s *Supervisor) reopen(to *answer) {
 	n := 0
 	for _, sl := range s.slots {
 		for _, inst := range sl.instances() {
-			inst.r.signal(syscall.SIGUSR1)
-			n++
+			if inst.ready { // before that the signal would end it
+				inst.r.signal(syscall.SIGUSR1)
+				n++
+			}
 		}
 	}
 	s.mu.Unlock()
