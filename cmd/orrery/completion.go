@@ -152,7 +152,7 @@ func complete(program string, words []string) []string {
 		all := []string{"--help\tshow the command's page"}
 		for _, o := range options {
 			for _, n := range o.names {
-				all = append(all, dashed(n)+"\t"+o.Usage)
+				all = append(all, dashed(n)+"\t"+strings.ReplaceAll(o.Usage, "`", ""))
 			}
 		}
 		slices.Sort(all)

@@ -72,7 +72,7 @@ func (b inBackground) start(ctx context.Context) (pid int, note string, err erro
 				return pid, strings.TrimSpace(note), nil
 			}
 			if text != "" {
-				<-ended
+				_ = <-ended // with the status that it has just told
 				return pid, "", failedStart(text)
 			}
 			answer = nil // it has closed its end without a word
@@ -201,7 +201,7 @@ func writePID(path string) (*pidFile, error) {
 		if _, err := readPID(file); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w; name another file", path, err), file.Close())
 		}
-		if err := file.Truncate(0); err == nil {
+		if err = file.Truncate(0); err == nil {
 			_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 		}
 		if err != nil {
