@@ -307,7 +307,7 @@ func Redacted(path, query string) string {
 		name, _, valued := strings.Cut(part, "=")
 		if valued && isSecret(name) {
 			b.WriteString(name)
-			b.WriteString("=…")
+			b.WriteString("=***")
 		} else {
 			b.WriteString(part)
 		}

@@ -76,7 +76,7 @@ func TestARequestIsToldOf(t *testing.T) {
 	if len(lines) != 2 || lines[0]["message"] != "within" || lines[0]["request"] != id {
 		t.Fatalf("lines: %v", lines)
 	}
-	for key, want := range map[string]any{"method": "POST", "path": "/galaxy/api/histories?key=…&limit=5", "status": 418.0, "bytes": 3.0, "user": 7.0,
+	for key, want := range map[string]any{"method": "POST", "path": "/galaxy/api/histories?key=***&limit=5", "status": 418.0, "bytes": 3.0, "user": 7.0,
 		"from": "192.0.2.1", "request": id, "referer": "http://x/y", "level": "INFO"} {
 		if lines[1][key] != want {
 			t.Errorf("%s is %v, want %v", key, lines[1][key], want)
