@@ -124,6 +124,9 @@ galaxy:
 				b.starting.add(s.name, seconds)
 			}
 			if i == 0 {
+				if err := b.noteProcesses(n > 0); err != nil {
+					return err
+				}
 				if err := os.WriteFile(in("answer"), answer, 0o644); err != nil {
 					return err
 				}
@@ -162,6 +165,57 @@ func (b *listenBench) startOne(ctx context.Context, s *listenServer) (seconds fl
 		time.Sleep(2 * time.Millisecond)
 	}
 	return 0, nil, fmt.Errorf("%s does not answer:\n%s", s.name, p.tail())
+}
+
+// noteProcesses reads out of Orrery's log how long each kind of process took from its start until it was ready.
+func (b *listenBench) noteProcesses(counts bool) error {
+	path := filepath.Join(b.dir, "data", "gravity", "log", "orrery.log")
+	var text []byte
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var err error
+		if text, err = os.ReadFile(path); err != nil {
+			return err
+		}
+		if strings.Count(string(text), " ready process=") == strings.Count(string(text), " started process=") {
+			break
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("the processes are not ready:\n%s", text)
+		}
+	}
+	if counts {
+		for name, took := range startTimes(string(text)) {
+			kind := "worker"
+			if strings.Contains(name, "job-handlers") {
+				kind = "handler"
+			}
+			b.starting.add("Orrery's "+kind, took.Seconds())
+		}
+	}
+	return os.Truncate(path, 0) // the next start is counted alone
+}
+
+// startTimes reads a supervisor's log: the time between “started” and “ready” of each process.
+func startTimes(log string) map[string]time.Duration {
+	started, took := map[string]time.Time{}, map[string]time.Duration{}
+	for line := range strings.Lines(log) {
+		const stamp = "2006-01-02 15:04:05.000"
+		if len(line) < len(stamp) {
+			continue
+		}
+		at, err := time.Parse(stamp, line[:len(stamp)])
+		if err != nil {
+			continue
+		}
+		if _, rest, ok := strings.Cut(line, " started process="); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			started[name] = at
+		} else if _, rest, ok := strings.Cut(line, " ready process="); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			took[name] = at.Sub(started[name])
+		}
+	}
+	return took
 }
 
 // memoryOf is what the processes of a server use when they are idle.

@@ -36,6 +36,8 @@ func (b *listenBench) print(w io.Writer) error {
 	for _, m := range b.memory {
 		fmt.Fprintf(&t, "| %s | %s | %s MB | %s |\n", m.server, spread(b.starting.values[m.server], " s"), number(m.total), m.kinds())
 	}
+	fmt.Fprintf(&t, "\nOf Orrery's processes, a web worker is ready %s after it was started, a job handler after %s.\n",
+		spread(b.starting.values["Orrery's worker"], " s"), spread(b.starting.values["Orrery's handler"], " s"))
 	_, err := io.WriteString(w, t.String())
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSitesOfTheDocumentation(t *testing.T) {
@@ -29,6 +30,14 @@ func TestSitesOfTheDocumentation(t *testing.T) {
 		if strings.Count(site, "127.0.0.1:4711") == 0 || strings.HasPrefix(file, "nginx") && !strings.Contains(site, "galaxy3") {
 			t.Errorf("%s:\n%s", file, site)
 		}
+	}
+}
+
+func TestStartTimesAreReadOutOfTheLog(t *testing.T) {
+	got := startTimes("2026-11-22 17:16:39.982 INFO  supervisor: started process=main.web.1 pid=19\nmore\n\n" +
+		"2026-11-22 17:16:40.334 INFO  supervisor: ready process=main.web.1 pid=19\n2026-11-22 17:16:40.337 INFO  supervisor: stopping because=terminated\n")
+	if len(got) != 1 || got["main.web.1"] != 352*time.Millisecond {
+		t.Errorf("%v", got)
 	}
 }
 

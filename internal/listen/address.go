@@ -127,7 +127,7 @@ func (a Address) URL() string {
 	if err != nil {
 		return a.Name
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
+	if ip := net.ParseIP(host); host == "" || host == "127.0.0.1" || host == "::1" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
 	if port == "80" {
