@@ -276,7 +276,10 @@ func (s *Supervisor) together(n int, f func(i int) error) error {
 // graceful takes the program on disk and the files as they are, with new processes beside the old ones. This program
 // itself is replaced first, unless only some processes are meant.
 func (s *Supervisor) graceful(t *task) error {
-	if !t.resumed && len(t.order.Names) == 0 && len(s.options.Probe) > 0 {
+	s.mu.Lock()
+	begun := s.begun // before that whoever started the server waits for this program
+	s.mu.Unlock()
+	if !t.resumed && begun && len(t.order.Names) == 0 && len(s.options.Probe) > 0 {
 		return s.replaceSelf(t)
 	}
 	return s.reload(t, false, false)

@@ -511,7 +511,8 @@ func (s *Supervisor) follow(sl *slot, saved *savedInstance) *instance {
 // goOnStopping counts the time of a process that has been told to stop.
 func (s *Supervisor) goOnStopping(inst *instance, drains bool) {
 	inst.stopping, inst.drains = true, drains
-	s.followers = append(s.followers, func() { s.awaitStop(inst, drains) })
+	left := max(0, s.options.DrainLimit-s.options.Now().Sub(inst.since))
+	s.followers = append(s.followers, func() { s.awaitStop(inst, drains, left) })
 }
 
 // removePath removes the path of a UNIX socket on which nobody serves any more.

@@ -543,3 +543,68 @@ func TestOrdersThatMakeNoSense(t *testing.T) {
 	must(t, c, Order{Verb: VerbReopen})
 	h.stop()
 }
+
+func TestGroupAfterGroup(t *testing.T) {
+	var specs []Spec
+	for _, name := range []string{"main.1", "main.2", "main.3", "handler_0"} {
+		s := spec(t, name, "serve")
+		s.Kind, s.Group = Web, "0"
+		if name == "main.3" {
+			s.Group = "1"
+		}
+		if name == "handler_0" {
+			s.Kind = Handler
+		}
+		specs = append(specs, s)
+	}
+	h, config, c := reloading(t, never, specs...)
+	must(t, c, Order{Verb: VerbGraceful})
+	var order []string
+	for len(order) < 4 {
+		order = append(order, h.wait(Replaced).Name)
+	}
+	slices.Sort(order[:2])
+	if !slices.Equal(order, []string{"main.1", "main.2", "main.3", "handler_0"}) {
+		t.Errorf("replaced in the order %v", order)
+	}
+	// One of a group that does not serve keeps its whole group, and what comes after it, as it was.
+	before := map[string]int{}
+	for _, s := range specs {
+		before[s.Name] = state(t, c, s.Name).PID
+	}
+	specs[1].Env = spec(t, "", "wrong configuration").Env
+	specs[1].Group, specs[0].Group = "1", "0"
+	config.set(nil, specs...)
+	if _, err := do(t, c, Order{Verb: VerbGraceful}); err == nil {
+		t.Error("a process that does not start is no error")
+	}
+	for name, want := range map[string]bool{"main.1": true, "main.2": false, "main.3": false, "handler_0": false} {
+		if now := state(t, c, name); now.State != "ready" || (now.PID != before[name]) != want {
+			t.Errorf("%s: %+v, was process %d, replaced should be %v", name, now, before[name], want)
+		}
+	}
+	h.stop()
+	noChildren(t)
+}
+
+func TestSignalsAreTheConfigurations(t *testing.T) {
+	web := spec(t, "main.1", "serve")
+	meant := map[os.Signal]Action{syscall.SIGTERM: Reload, syscall.SIGINT: StopGracefully, syscall.SIGWINCH: StopAtOnce}
+	h := runWith(t, never, func(o *Options) { o.Wanted.Signals = meant }, web)
+	h.wait(AllReady)
+	h.signals <- syscall.SIGHUP // means nothing there
+	h.signals <- syscall.SIGTERM
+	h.wait(Replaced)
+	h.signals <- syscall.SIGINT
+	if err := h.end(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	h = runWith(t, never, func(o *Options) { o.Wanted.Signals = meant }, spec(t, "main.1", "stubborn"))
+	h.wait(AllReady)
+	h.signals <- syscall.SIGWINCH
+	h.wait(Killed)
+	if err := h.end(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	noChildren(t)
+}

@@ -375,19 +375,17 @@ func (s *Supervisor) stopLocked(inst *instance, drains bool) {
 		inst.slot.set("stopping", "", inst.since)
 	}
 	inst.r.signal(syscall.SIGTERM)
-	go s.awaitStop(inst, drains)
+	go s.awaitStop(inst, drains, s.options.DrainLimit)
 }
 
-// awaitStop waits for the end of an instance that was told to stop, and kills it when its time is over.
-func (s *Supervisor) awaitStop(inst *instance, drains bool) {
+// awaitStop waits for the end of an instance that was told to stop, and kills it when its time is over. most bounds how
+// long one that drains may move bytes.
+func (s *Supervisor) awaitStop(inst *instance, drains bool, most time.Duration) {
 	limit := inst.spec.stopTimeout()
 	log := s.options.Log.With("process", inst.spec.Name, "pid", inst.r.pid)
 	timer := s.options.After(limit)
 	var whole <-chan time.Time
 	var busy, stop chan struct{}
-	s.mu.Lock()
-	most := s.options.DrainLimit
-	s.mu.Unlock()
 	if drains {
 		whole, busy, stop = s.options.After(most), inst.r.busy, s.stop
 	}
