@@ -44,7 +44,7 @@ var Described = map[string]Description{
 	"orrery_process_restarts_total":        {"counter", "How often a process was started again after it had ended by itself."},
 	"orrery_process_replacements_total":    {"counter", "How often a process was replaced gracefully."},
 	"orrery_process_memory_bytes":          {"gauge", "A process's own memory, without its jobs."},
-	"orrery_listen_queue":                  {"gauge", "Connections that wait to be accepted on a TCP socket."},
+	"orrery_listen_queue":                  {"gauge", "Connections that wait to be accepted on a socket."},
 	"orrery_database_answers":              {"gauge", "1 when a process could count the jobs in the database."},
 	"orrery_jobs":                          {"gauge", "Unfinished jobs, by state, handler and pool."},
 	"orrery_jobs_unserved":                 {"gauge", "Unfinished jobs that no living handler serves, by where they were sent."},
