@@ -57,10 +57,6 @@ func NewSite(t testing.TB) *Site {
 	if s.Port, err = freePort(); err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.ReadFile(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, d := range []string{"server/scripts", "config", "venv/bin", "var", "log", "conf.d", "units"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -76,7 +72,7 @@ func NewSite(t testing.TB) *Site {
 	}
 	for _, err := range []error{
 		os.Chmod(dir, 0o755),
-		os.WriteFile(filepath.Join(dir, "venv/bin/orrery"), program, 0o755),
+		BringProgram(binary, filepath.Join(dir, "venv/bin/orrery")),
 		os.Symlink("orrery", filepath.Join(dir, "venv/bin/uwsgi")),
 		os.Symlink(python, filepath.Join(dir, "venv/bin/python")),
 		os.WriteFile(filepath.Join(dir, "server/scripts/galaxy-main"), launcher, 0o755),
@@ -97,7 +93,19 @@ func NewSite(t testing.TB) *Site {
 	return s
 }
 
-// Own gives all files to the server's user.
+// BringProgram makes a program another name, or a copy where that cannot be. A copy is another process's work: a file that this
+// one has open for writing, and so whatever it starts meanwhile, could not be run yet.
+func BringProgram(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	if out, err := exec.Command("cp", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("copying the program: %w\n%s", err, out)
+	}
+	return os.Chmod(to, 0o755)
+}
+
+// Own gives all files, the programs apart, to the server's user.
 func (s *Site) Own() {
 	s.t.Helper()
 	if os.Getuid() != 0 {
@@ -107,6 +115,9 @@ func (s *Site) Own() {
 	err := filepath.WalkDir(s.Dir, func(path string, _ os.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if path == filepath.Join(s.Dir, "venv") {
+			return filepath.SkipDir // the program may be the one of other tests, too
 		}
 		return os.Lchown(path, int(as.Uid), int(as.Gid))
 	})

@@ -56,12 +56,8 @@ func knock(path string) string {
 // knockAs does it as another user.
 func knockAs(t *testing.T, uid uint32, path string) string {
 	t.Helper()
-	// A copy, since the program that go test made lies where others may not go.
+	// Another name for it, since go test has made it where others may not go.
 	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,13 +66,13 @@ func knockAs(t *testing.T, uid uint32, path string) string {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "knock")
-	for _, err := range []error{os.Chmod(dir, 0o755), os.WriteFile(program, text, 0o755)} {
+	knocker := filepath.Join(dir, "knock")
+	for _, err := range []error{os.Chmod(dir, 0o755), testenv.BringProgram(program, knocker)} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(program)
+	cmd := exec.Command(knocker)
 	cmd.Dir, cmd.Env = "/", []string{knockVariable + "=" + path}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	out, err := cmd.CombinedOutput()
@@ -208,6 +204,7 @@ func TestRootBindsAndIsGivenUp(t *testing.T) {
 		t.Errorf("after the restart: %v", err)
 	}
 	checkProcesses()
+	checkFiles(t, s, user)
 	checkControl(t, s, user)
 }
 

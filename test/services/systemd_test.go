@@ -17,10 +17,12 @@ import (
 	"orrery/internal/testenv"
 )
 
-// TestTheDocumentsUnitsAreRight: the units as the documents print them, with their command lines.
+// TestTheDocumentsUnitsAreRight: the units as the documents print them, and their command lines as systemd would run them
+// after `systemctl start galaxy-web galaxy-handler@{0..3}`.
 func TestTheDocumentsUnitsAreRight(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSite(t)
+	as := s.User
 	s.User = "galaxy" // systemd does not look it up here
 	for _, name := range []string{"galaxy-web.service", "galaxy-handler@.service"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))
@@ -30,6 +32,32 @@ func TestTheDocumentsUnitsAreRight(t *testing.T) {
 		s.Write("units/"+name, string(text))
 	}
 	verify(t, s)
+
+	s.User = as
+	s.Write("server/job_conf.xml", strings.Replace(jobConf, `<handler id="handler0"`, `<handler id="handler3" tags="handlers"/><handler id="handler0"`, 1))
+	s.Write("config/galaxy.yml", documentYml)
+	web := unit(t, s, "galaxy-web.service", "")
+	command := words(t, web["ExecStart"][0])
+	run(t, s, words(t, web["Environment"][0]), command[0], command[1:]...)
+	s.Answers()
+	for n := range 4 {
+		handler := unit(t, s, "galaxy-handler@.service", strconv.Itoa(n))
+		command := words(t, handler["ExecStart"][0])
+		run(t, s, words(t, web["Environment"][0]), command[0], command[1:]...)
+	}
+	s.Open()
+	handlers := map[string]bool{}
+	for range 8 {
+		handlers[s.Await(s.Submit(), "ok")] = true
+	}
+	for name := range handlers {
+		if !strings.HasPrefix(name, "handler") {
+			t.Errorf("a job was handled by %s", name)
+		}
+		if _, err := os.Stat(filepath.Join(s.Dir, "log", name+".log")); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // verify has systemd check all units of the site.
@@ -140,7 +168,8 @@ func TestTheGeneratedUnitsRun(t *testing.T) {
 		args = append(args, "-l", stream)
 	}
 	systemd := listenForNotices(t, s)
-	run(t, s, activate, append(append(args, "-E", "NOTIFY_SOCKET", "--"), words(t, web["ExecStart"][0])...)...)
+	notify := []string{"NOTIFY_SOCKET=" + filepath.Join(s.Dir, "var/notify")}
+	run(t, s, notify, activate, append(append(args, "-E", "NOTIFY_SOCKET", "--"), words(t, web["ExecStart"][0])...)...)
 	// It starts what it was told with the first connection, which is then served.
 	s.WaitFor("the sockets to be open", func() error {
 		c, err := net.Dial("unix", filepath.Join(s.Dir, "var/galaxy.sock"))
@@ -163,7 +192,7 @@ func TestTheGeneratedUnitsRun(t *testing.T) {
 
 	handler := unit(t, s, "galaxy-handler@.service", "1")
 	command := words(t, handler["ExecStart"][0])
-	run(t, s, command[0], command[1:]...)
+	run(t, s, notify, command[0], command[1:]...)
 	systemd.await("READY=1")
 	s.Open()
 	if by := s.Await(s.Submit(), "ok"); by != "handler_1" {
@@ -185,7 +214,7 @@ func unit(t *testing.T, s *testenv.Site, name, instance string) map[string][]str
 	out := map[string][]string{}
 	for line := range strings.Lines(string(text)) {
 		if key, value, found := strings.Cut(strings.TrimSuffix(line, "\n"), "="); found && key[0] != '#' {
-			out[key] = append(out[key], strings.NewReplacer("%%", "%", "%i", instance).Replace(value))
+			out[key] = append(out[key], strings.NewReplacer("%%", "%", "%i", instance, "%I", instance).Replace(value))
 		}
 	}
 	return out
@@ -228,10 +257,10 @@ func words(t *testing.T, line string) (out []string) {
 }
 
 // run starts a program in the site's server folder as its user; it is stopped at the end of the test.
-func run(t *testing.T, s *testenv.Site, program string, args ...string) {
+func run(t *testing.T, s *testenv.Site, environment []string, program string, args ...string) {
 	t.Helper()
 	cmd := s.Command(program, args...)
-	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+filepath.Join(s.Dir, "var/notify"))
+	cmd.Env = append(cmd.Env, environment...)
 	s.Own()
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.Credential()}
