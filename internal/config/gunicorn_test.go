@@ -112,6 +112,21 @@ func TestGunicornTimeouts(t *testing.T) {
 	}
 }
 
+func TestForwardedAllowIPs(t *testing.T) {
+	for _, test := range []struct{ settings, environ, want string }{
+		{"workers: 1", "A=b", ""},
+		{"workers: 1", "FORWARDED_ALLOW_IPS=10.0.0.1", "10.0.0.1"},
+		{"environment: {FORWARDED_ALLOW_IPS: '*'}", "FORWARDED_ALLOW_IPS=10.0.0.1", "*"},
+		{"environment: {FORWARDED_ALLOW_IPS: '*'}\nextra_args: --forwarded-allow-ips 10.0.0.2,10.1.0.0/16", "FORWARDED_ALLOW_IPS=10.0.0.1", "10.0.0.2 10.1.0.0/16"},
+		{"environment: {GUNICORN_CMD_ARGS: '--forwarded-allow-ips=10.0.0.3 --bind :9 --workers 7'}", "A=b", "10.0.0.3"},
+	} {
+		g, said, _ := gunicornOf(t, test.settings, test.environ)
+		if got := strings.Join(g.Limits.ForwardedAllowIPs, " "); got != test.want || said != "" || len(g.Binds) != 1 || g.Workers != 1 {
+			t.Errorf("%s: %q, %s", test.settings, got, said)
+		}
+	}
+}
+
 func TestGunicornExtraArgsByBothNames(t *testing.T) {
 	g, said, _ := gunicornOf(t, "extra_args: -w 2\ngunicorn_extra_args: -w 3")
 	if g.Workers != 2 || !strings.Contains(said, "gunicorn_extra_args is the older name of extra_args") {

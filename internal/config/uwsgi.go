@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -199,6 +198,16 @@ func position(n *node) string { return fmt.Sprintf("%s:%d:%d", n.file, n.line, n
 
 // expandUwsgi replaces $(NAME) by the environment variable, as uWSGI does.
 func expandUwsgi(s string, env map[string]string) string {
-	s = strings.ReplaceAll(s, "${", "$$") // only the form with parentheses
-	return os.Expand(strings.NewReplacer("$(", "${", ")", "}").Replace(s), func(name string) string { return env[name] })
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "$(")
+		name, after, closed := strings.Cut(rest, ")")
+		if !found || !closed {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(before)
+		b.WriteString(env[name])
+		s = after
+	}
 }

@@ -219,10 +219,18 @@ func TestKeysWithoutAValue(t *testing.T) {
 	}
 }
 
-func TestUwsgiTakesTheEnvironment(t *testing.T) {
-	c, _ := load(t, "uwsgi:\n  processes: $(WORKERS)\n", "WORKERS=6")
-	if c.Uwsgi.Processes != 6 {
-		t.Errorf("%d processes", c.Uwsgi.Processes)
+func TestUwsgiReplaces(t *testing.T) {
+	c, _ := load(t, `uwsgi:
+  processes: $(WORKERS)
+  set-placeholder: base=/srv/(galaxy)
+  pidfile: $(RUN)/(a)$(NOTHING).pid
+  logto: %(base)/%n-%(processes).log
+  chdir: %d
+  logto2: 100%%/%(unknown)$(open
+`, "WORKERS=6", "RUN=/run")
+	u := c.Uwsgi
+	if u.Processes != 6 || u.PIDFile != "/run/(a).pid" || u.LogTo != "/srv/(galaxy)/galaxy-6.log" || u.Chdir+"/galaxy.yml" != c.Path || u.LogTo2 != u.Chdir+"/100%/%(unknown)$(open" {
+		t.Errorf("%+v", u)
 	}
 }
 
