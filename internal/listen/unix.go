@@ -131,18 +131,20 @@ func dial(path string) error {
 }
 
 // bindUnix binds and listens. A socket in the file system has mode 0 then: the mode of the socket's own inode, not only the
-// umask, which belongs to the whole process, limits the mode of the path.
+// umask, which belongs to the whole process, limits the mode of the path. Where a socket's inode has no mode of its own, the
+// umask has to do for a moment.
 func bindUnix(a Address, spec Spec) (*Socket, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, explain(a, err)
 	}
-	if !a.abstract() {
-		err = unix.Fchmod(fd, 0)
+	restore := func() {}
+	if !a.abstract() && unix.Fchmod(fd, 0) != nil {
+		before := unix.Umask(0o777)
+		restore = func() { unix.Umask(before) }
 	}
-	if err == nil {
-		err = unix.Bind(fd, &unix.SockaddrUnix{Name: a.Name})
-	}
+	err = unix.Bind(fd, &unix.SockaddrUnix{Name: a.Name})
+	restore()
 	if err == nil {
 		// The kernel takes what it allows, net.core.somaxconn.
 		backlog := spec.Backlog
@@ -170,7 +172,7 @@ func settle(path string, mode fs.FileMode, uid, gid int) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFSOCK || st.Mode&0o777 != 0 || int(st.Uid) != os.Geteuid() || st.Nlink != 1 {
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK || int(st.Uid) != os.Geteuid() || st.Nlink != 1 {
 		return errors.New("another program put a file of its own there")
 	}
 	if uid >= 0 || gid >= 0 {

@@ -153,12 +153,15 @@ func TestSettleKeepsToItsSocket(t *testing.T) {
 	if err := os.Symlink(secret, link); err != nil {
 		t.Fatal(err)
 	}
-	other, err := Open("unix:" + dir + "/other")
+	twice, err := Open("unix:" + dir + "/twice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
-	for _, path := range []string{link, secret, other.Address.Name, filepath.Join(dir, "none")} {
+	defer twice.Close()
+	if err := os.Link(twice.Address.Name, dir+"/again"); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, secret, dir + "/again", filepath.Join(dir, "none")} {
 		if err := settle(path, 0o666, -1, -1); err == nil {
 			t.Errorf("%s is taken", path)
 		}
