@@ -159,12 +159,16 @@ func (c *connections) giveWay() {
 // state learns from net/http when a connection's request is answered. When one begins, the connection sees by itself,
 // and earlier.
 func (c *connections) state(conn net.Conn, state http.ConnState) {
-	counted, ok := conn.(*connection)
 	if encrypted, is := conn.(*tls.Conn); is {
-		counted, ok = encrypted.NetConn().(*connection)
+		conn = encrypted.NetConn()
+	}
+	counted, ok := conn.(*connection)
+	if leased, is := conn.(*lease); is {
+		counted, ok = leased.connection, true
+		leased.between.Store(state == http.StateIdle)
 	}
 	if !ok {
-		return
+		return // over the uwsgi protocol a connection has one request
 	}
 	switch state {
 	case http.StateActive: // also by bytes that were read with the request before
@@ -257,6 +261,9 @@ func (c *connection) CloseWrite() error {
 
 // SetWriteDeadline implements net.Conn.
 func (c *connection) SetWriteDeadline(t time.Time) error {
+	if t.IsZero() && c.of.timeout > 0 {
+		return nil // as net/http wants it after each answer: the next write sets its own
+	}
 	c.until.Store(0) // whoever sets one ends ours
 	return c.Conn.SetWriteDeadline(t)
 }
@@ -299,6 +306,20 @@ func (c *connection) control(f func(fd int)) {
 			_ = raw.Control(func(fd uintptr) { f(int(fd)) })
 		}
 	}
+}
+
+// readable calls a function with the connection's descriptor, now and whenever bytes come in, until it returns true, the
+// deadline for reads has passed or the connection is closed.
+func (c *connection) readable(f func(fd int) bool) error {
+	direct, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	raw, err := direct.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(fd uintptr) bool { return f(int(fd)) })
 }
 
 // pending tells whether bytes have come in that nobody has read yet.

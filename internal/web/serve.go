@@ -44,6 +44,8 @@ type ServeOptions struct {
 	// process that its supervisor ends.
 	Mercy time.Duration
 	Log   *slog.Logger
+
+	park time.Duration // see parkAfter; for tests
 }
 
 // StandardLinger is how long an idle connection stays open while its process drains: a client that uses it meanwhile
@@ -63,6 +65,9 @@ func Serve(ctx context.Context, sockets []*listen.Socket, site http.Handler, o S
 	defer cancel()
 	if o.KeepAlive <= 0 {
 		o.KeepAlive = keepAlive
+	}
+	if o.park == 0 {
+		o.park = parkAfter
 	}
 	s := &server{options: o, bare: site, site: Forwarded(site, o.Trusted), connections: newConnections(o.MaxConns, o.Timeout)}
 	var failures failures
@@ -124,9 +129,9 @@ type server struct {
 func (s *server) protocol(socket *listen.Socket) (func(net.Listener) error, error) {
 	switch spec := socket.Spec; spec.Protocol {
 	case listen.HTTP, "":
-		return s.http(s.site).Serve, nil
+		return s.plain(s.site), nil
 	case listen.Redirect:
-		return s.http(listen.RedirectHandler(spec)).Serve, nil
+		return s.plain(listen.RedirectHandler(spec)), nil
 	case listen.HTTPS:
 		config, err := listen.TLSConfig(spec, func(err error) {
 			if s.options.Log != nil {
@@ -146,6 +151,15 @@ func (s *server) protocol(socket *listen.Socket) (func(net.Listener) error, erro
 		return func(l net.Listener) error { return server.Serve(listen.SpeakUWSGI(server, l, listen.UWSGIOptions{})) }, nil
 	default:
 		return nil, fmt.Errorf("%s: a web worker does not speak %s", socket.Address, spec.Protocol)
+	}
+}
+
+// plain serves HTTP without TLS, where idle connections can be parked.
+func (s *server) plain(h http.Handler) func(net.Listener) error {
+	server, parking := s.http(h), newParking(s.options.park)
+	return func(l net.Listener) error {
+		go func() { _ = server.Serve(parking) }() // until the drain has ended
+		return server.Serve(leasing{l, parking})
 	}
 }
 
