@@ -117,6 +117,12 @@ func Derive(c *config.Config, plan *supervisor.Plan, o Options) (*Site, error) {
 	s.LogNamespace = c.Gravity.LogNamespace
 	s.Writable = writable(c, plan)
 	g := c.Gravity
+	for _, text := range append([]string{s.User, s.Group, s.LogDir, s.LogNamespace}, s.Writable...) {
+		// A line of its own would be another setting.
+		if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			return nil, fmt.Errorf("%q holds a character that no unit file can", text)
+		}
+	}
 	instances := g.ServiceCommandStyle == "" || g.ServiceCommandStyle != "direct" && g.UseServiceInstances // galaxy.ini has no gravity
 	d := deriver{c: c, plan: plan, program: o.Program, direct: c.Gravity.ServiceCommandStyle == "direct", instances: instances}
 	d.web(s)

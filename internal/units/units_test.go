@@ -128,6 +128,32 @@ func TestUnitsNeedAUser(t *testing.T) {
 	}
 }
 
+func TestNoValueBringsASettingOfItsOwn(t *testing.T) {
+	for _, gravity := range []string{`galaxy_user: "galaxy\nExecStartPre=/bin/evil"`, `galaxy_group: "galaxy\nUser=root"`, `log_namespace: "a\nUser=root"`, `log_dir: "/srv/log\nUser=root"`} {
+		dir, err := filepath.EvalSymlinks(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(dir, "config"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "config/galaxy.yml"), []byte("gravity:\n  "+gravity+"\ngalaxy:\n  id_secret: a secret of tests\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, _, err := config.Load("config/galaxy.yml", nil, config.WorkDir(dir))
+		if err != nil {
+			continue // refused even earlier
+		}
+		plan, err := supervisor.NewPlan(c, supervisor.EngineOf(c.Database))
+		if err != nil {
+			continue
+		}
+		if s, err := Derive(c, plan, Options{Program: "/usr/local/bin/orrery", User: "galaxy"}); err == nil {
+			t.Errorf("%s is taken: %+v", gravity, s)
+		}
+	}
+}
+
 func TestHandlersAreOneServiceWhenTheirNumberIsAllThatDiffers(t *testing.T) {
 	for _, test := range []struct {
 		name string

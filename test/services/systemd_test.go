@@ -168,11 +168,17 @@ func TestTheGeneratedUnitsRun(t *testing.T) {
 		args = append(args, "-l", stream)
 	}
 	systemd := listenForNotices(t, s)
+	path := filepath.Join(s.Dir, "var/galaxy.sock")
+	t.Cleanup(func() { // when all have ended
+		if !exists(path) {
+			t.Error("the service took away the UNIX socket, which is systemd's")
+		}
+	})
 	notify := []string{"NOTIFY_SOCKET=" + filepath.Join(s.Dir, "var/notify")}
-	run(t, s, notify, activate, append(append(args, "-E", "NOTIFY_SOCKET", "--"), words(t, web["ExecStart"][0])...)...)
+	service := run(t, s, notify, activate, append(append(args, "-E", "NOTIFY_SOCKET", "--"), words(t, web["ExecStart"][0])...)...)
 	// It starts what it was told with the first connection, which is then served.
 	s.WaitFor("the sockets to be open", func() error {
-		c, err := net.Dial("unix", filepath.Join(s.Dir, "var/galaxy.sock"))
+		c, err := net.Dial("unix", path)
 		if err == nil {
 			err = c.Close()
 		}
@@ -181,7 +187,7 @@ func TestTheGeneratedUnitsRun(t *testing.T) {
 	systemd.await("READY=1")
 	s.Answers()
 	viaUnix := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) {
-		return net.Dial("unix", filepath.Join(s.Dir, "var/galaxy.sock"))
+		return net.Dial("unix", path)
 	}}}
 	response, err := viaUnix.Get("http://galaxy/api/version")
 	if err != nil || response.StatusCode != http.StatusOK {
@@ -189,6 +195,14 @@ func TestTheGeneratedUnitsRun(t *testing.T) {
 	} else {
 		_ = response.Body.Close()
 	}
+
+	// systemctl reload galaxy-web
+	if err := service.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	systemd.await("RELOADING=1")
+	systemd.await("READY=1")
+	s.Answers()
 
 	handler := unit(t, s, "galaxy-handler@.service", "1")
 	command := words(t, handler["ExecStart"][0])
@@ -257,7 +271,7 @@ func words(t *testing.T, line string) (out []string) {
 }
 
 // run starts a program in the site's server folder as its user; it is stopped at the end of the test.
-func run(t *testing.T, s *testenv.Site, environment []string, program string, args ...string) {
+func run(t *testing.T, s *testenv.Site, environment []string, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := s.Command(program, args...)
 	cmd.Env = append(cmd.Env, environment...)
@@ -266,6 +280,7 @@ func run(t *testing.T, s *testenv.Site, environment []string, program string, ar
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.Credential()}
 	}
 	s.Start(cmd)
+	return cmd
 }
 
 // notices are what services tell systemd.
