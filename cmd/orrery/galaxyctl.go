@@ -29,29 +29,45 @@ func runList(args []string) error {
 	if _, err := parseWords(fs, args, 0); err != nil {
 		return err
 	}
-	if err := c.open(); err != nil {
-		return err
+	type row struct {
+		Name    string `json:"instance_name"`
+		Config  string `json:"config_file"`
+		Version string `json:"galaxy_version"`
+		DataDir string `json:"data_dir"`
+		Running bool   `json:"running"`
 	}
-	defer c.notices()
-	path := c.cfg.Path
-	if path == "" {
-		path = "(none: defaults)"
+	var rows []row
+	names, _ := instancesOf(command{instances: true, run: runList}, args)
+	if len(names) == 0 {
+		names = []string{os.Getenv(instanceVariable)}
+	}
+	for _, name := range names {
+		if err := os.Setenv(instanceVariable, name); err != nil {
+			return err
+		}
+		if err := c.open(); err != nil {
+			return err
+		}
+		c.notices()
+		rows = append(rows, row{c.cfg.Gravity.InstanceName, c.cfg.Path, galaxyVersion, c.cfg.DataDir, len(c.reports) > 0})
 	}
 	if c.json {
-		type instance struct {
-			Name    string `json:"instance_name"`
-			Config  string `json:"config_file"`
-			Version string `json:"galaxy_version"`
-			DataDir string `json:"data_dir"`
-			Running bool   `json:"running"`
-		}
-		return printJSON(c.out, []instance{{c.cfg.Gravity.InstanceName, c.cfg.Path, galaxyVersion, c.cfg.DataDir, len(c.reports) > 0}})
+		return printJSON(c.out, rows)
 	}
 	w := tabwriter.NewWriter(c.out, 18, 0, 2, ' ', 0)
+	head := "INSTANCE NAME\tCONFIG PATH\n"
 	if version {
-		fmt.Fprintf(w, "INSTANCE NAME\tVERSION\tCONFIG PATH\n%s\t%s\t%s\n", c.cfg.Gravity.InstanceName, galaxyVersion, path)
-	} else {
-		fmt.Fprintf(w, "INSTANCE NAME\tCONFIG PATH\n%s\t%s\n", c.cfg.Gravity.InstanceName, path)
+		head = "INSTANCE NAME\tVERSION\tCONFIG PATH\n"
+	}
+	fmt.Fprint(w, head)
+	for _, r := range rows {
+		if r.Config == "" {
+			r.Config = "(none: defaults)"
+		}
+		if version {
+			r.Name += "\t" + r.Version
+		}
+		fmt.Fprintf(w, "%s\t%s\n", r.Name, r.Config)
 	}
 	return w.Flush()
 }

@@ -43,7 +43,7 @@ func dispatch(program string, args []string) int {
 	if names[program] == "" {
 		program = "orrery"
 	}
-	err = c.run(args)
+	err = runInstances(*c, args)
 	if errors.Is(err, flag.ErrHelp) {
 		err = c.page(os.Stdout, program, lastFlags)
 	}

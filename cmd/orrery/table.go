@@ -18,6 +18,9 @@ type command struct {
 	verbs []item
 	// completes is what its arguments name.
 	completes wordKind
+	// instances tells that one of several instances in a file is named before
+	// its other arguments, or all are meant.
+	instances bool
 	// hidden commands are called by the server itself.
 	hidden bool
 	run    func(args []string) error
@@ -65,6 +68,7 @@ func commands() []command {
 				namesHelp,
 			},
 			examples:  []item{{"orrery start", ""}, {"orrery start handler_1", "starts a handler that was stopped"}},
+			instances: true,
 			completes: processWords, run: runStart,
 		},
 		{
@@ -123,6 +127,7 @@ func commands() []command {
 			synopsis:  []string{"orrery exec [-n] [-i NUMBER] [INSTANCE] SERVICE"},
 			about:     []string{"Becomes the command that runs one service alone: gunicorn for the web workers, or a job handler by its name or its group's. What it runs is printed first."},
 			examples:  []item{{"orrery exec gunicorn", ""}, {"orrery exec --no-exec --service-instance 1 handler", "prints the command of the group's second handler"}},
+			instances: true,
 			completes: processWords, run: runExec,
 		},
 		{
@@ -137,6 +142,7 @@ func commands() []command {
 				{"2", "the command line cannot be understood"}, {"3", "no server runs, or all of it is stopped"}, {"78", "the configuration cannot be used"},
 			},
 			examples:  []item{{"orrery status", ""}, {"orrery status --json | jq '.[].processes[] | select(.state != \"ready\")'", ""}},
+			instances: true,
 			completes: processWords, run: runStatus,
 		},
 		{
@@ -147,12 +153,14 @@ func commands() []command {
 				namesHelp,
 			},
 			examples:  []item{{"orrery stop handlers", "stops all job handlers; the web workers go on"}},
+			instances: true,
 			completes: processWords, run: runStop,
 		},
 		{
 			name: "restart", group: groupRunning, summary: "stop and start processes; clients wait meanwhile",
 			synopsis:  []string{"orrery restart [-c FILE] [INSTANCE] [NAME]..."},
 			about:     []string{"Stops, then starts. `orrery graceful` does the same without anyone noticing. When no server runs, one is started in the background.", namesHelp},
+			instances: true,
 			completes: processWords, run: runRestart,
 		},
 		{
@@ -163,13 +171,15 @@ func commands() []command {
 				namesHelp,
 			},
 			examples:  []item{{"orrery graceful", "takes a changed configuration or a new version of the program"}},
+			instances: true,
 			completes: processWords, run: runGraceful,
 		},
 		{
 			name: "shutdown", group: groupRunning, summary: "stop everything and the supervisor",
-			synopsis: []string{"orrery shutdown [-c FILE]"},
-			about:    []string{"Stops gracefully, and returns when all is gone. That nothing runs is no error."},
-			run:      runShutdown,
+			synopsis:  []string{"orrery shutdown [-c FILE]"},
+			about:     []string{"Stops gracefully, and returns when all is gone. That nothing runs is no error."},
+			instances: true,
+			run:       runShutdown,
 		},
 		{
 			name: "follow", group: groupRunning, summary: "show the logs as they grow",
@@ -179,16 +189,18 @@ func commands() []command {
 				namesHelp,
 			},
 			examples:  []item{{"orrery follow handlers", ""}},
+			instances: true,
 			completes: processWords, run: runFollow,
 		},
 		{
 			name: "reopen", group: groupRunning, summary: "open the logs anew, after logrotate renamed them",
-			synopsis: []string{"orrery reopen [-c FILE]"},
-			about:    []string{"Every process opens its log by its name again, as at SIGUSR1."},
-			examples: []item{{"postrotate orrery reopen -c /srv/galaxy/config/galaxy.yml", "a line for logrotate's configuration"}},
-			run:      orderCommand(supervisor.VerbReopen),
+			synopsis:  []string{"orrery reopen [-c FILE]"},
+			about:     []string{"Every process opens its log by its name again, as at SIGUSR1."},
+			examples:  []item{{"postrotate orrery reopen -c /srv/galaxy/config/galaxy.yml", "a line for logrotate's configuration"}},
+			instances: true,
+			run:       orderCommand(supervisor.VerbReopen),
 		},
-		updateCommand(),
+		everyInstance(updateCommand()),
 		{
 			name: "pm", aliases: []string{"supervisorctl"}, group: groupRunning, summary: "speak to the process manager, which is Orrery itself",
 			synopsis: []string{"orrery pm [-c FILE] [COMMAND] [ARGUMENTS]"},
@@ -210,9 +222,10 @@ func commands() []command {
 		},
 		{
 			name: "show", aliases: []string{"get"}, group: groupAdmin, summary: "show what the configuration amounts to, as JSON",
-			synopsis: []string{"orrery show [-c FILE] [INSTANCE]"},
-			about:    []string{"Prints the instance with its folders and the processes that would run. `orrery config` shows the options."},
-			run:      runShow,
+			synopsis:  []string{"orrery show [-c FILE] [INSTANCE]"},
+			about:     []string{"Prints the instance with its folders and the processes that would run. `orrery config` shows the options."},
+			instances: true,
+			run:       runShow,
 		},
 		{
 			name: "config", group: groupAdmin, summary: "check the configuration and show what it means",

@@ -544,3 +544,31 @@ func TestGunicornsLine(t *testing.T) {
 		t.Error("the pid file stayed")
 	}
 }
+
+// Gravity's file of several instances: each is a server of its own, named first.
+func TestSeveralInstances(t *testing.T) {
+	s := newSite(t, "")
+	galaxy := configurationOf(s)
+	s.Write("server/config/galaxy.yml", `
+gravity:
+- {instance_name: east, galaxy_config_file: east.yml, log_dir: /srv/galaxy/log, gunicorn: {bind: '127.0.0.1:@PORT@'}}
+- {instance_name: west, galaxy_config_file: west.yml, log_dir: /srv/galaxy/log, gunicorn: {bind: 'unix:/srv/galaxy/var/west.sock'}}
+`)
+	for _, name := range []string{"east", "west"} {
+		s.Write("server/config/"+name+".yml", strings.ReplaceAll(galaxy, s.Dir+"/var/", s.Dir+"/var/"+name+"-"))
+	}
+	s.must("galaxyctl list", "east", "west")
+	s.must("galaxyctl start")
+	s.Answers()
+	if !exists(filepath.Join(s.Dir, "var/west.sock")) {
+		t.Error("west does not listen")
+	}
+	s.must("galaxyctl stop west main.1", "stopped")
+	s.must("galaxyctl status east", "ready")
+	s.want("galaxyctl status west", 3)
+	s.want("galaxyctl status", 3, "ready", "west")
+	s.want("galaxyctl restart north", 2, "east, west")
+	s.want("galaxyctl follow", 2, "east, west")
+	s.must("galaxyctl shutdown")
+	s.want("galaxyctl status east", 3)
+}
