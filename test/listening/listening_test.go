@@ -219,13 +219,13 @@ func (p place) test(t *testing.T, s *testenv.Site, host *testenv.Host) {
 		}
 		return nil
 	})
-	for address, want := range p.answers {
-		waitFor(t, s, address+" to answer", func() error {
-			if got := asked(t, host, s.Here(address)); got != want && !(strings.HasSuffix(want, " ") && strings.HasPrefix(got, want)) {
-				return fmt.Errorf("the answer is %q, want %q", got, want)
-			}
-			return nil
-		})
+	p.answer(t, s, host)
+	if p.user {
+		// What root opened and read has to last.
+		if out, err := orrery(s, host, "graceful").CombinedOutput(); err != nil {
+			t.Errorf("orrery graceful: %v\n%s", err, out)
+		}
+		p.answer(t, s, host)
 	}
 	for path, want := range p.modes {
 		info, err := os.Stat(s.Here(path))
@@ -245,6 +245,19 @@ func (p place) test(t *testing.T, s *testenv.Site, host *testenv.Host) {
 	}
 }
 
+// answer asks at each address.
+func (p place) answer(t *testing.T, s *testenv.Site, host *testenv.Host) {
+	t.Helper()
+	for address, want := range p.answers {
+		waitFor(t, s, address+" to answer", func() error {
+			if got := asked(t, host, s.Here(address)); got != want && !(strings.HasSuffix(want, " ") && strings.HasPrefix(got, want)) {
+				return fmt.Errorf("the answer is %q, want %q", got, want)
+			}
+			return nil
+		})
+	}
+}
+
 // waitFor waits until something is so.
 func waitFor(t *testing.T, s *testenv.Site, what string, try func() error) {
 	t.Helper()
@@ -259,12 +272,18 @@ func waitFor(t *testing.T, s *testenv.Site, what string, try func() error) {
 	}
 }
 
+// orrery is a command of the program on a host.
+func orrery(s *testenv.Site, host *testenv.Host, name string) *exec.Cmd {
+	// Where a host is entered, the folder is another.
+	cmd := host.Command("sh", "-c", `cd "$0" && exec "$@"`, filepath.Join(s.Dir, "server"), filepath.Join(s.Dir, "venv/bin/orrery"), name, "-c", filepath.Join(s.Dir, "config/galaxy.yml"))
+	cmd.Env = s.Command("true").Env
+	return cmd
+}
+
 // serve runs the server on a host until the end of the test, when it has to end well and to leave no socket's path.
 func serve(t *testing.T, s *testenv.Site, host *testenv.Host) {
 	t.Helper()
-	// Where a host is entered, the folder is another.
-	cmd := host.Command("sh", "-c", `cd "$0" && exec "$@"`, filepath.Join(s.Dir, "server"), filepath.Join(s.Dir, "venv/bin/orrery"), "run", "-c", filepath.Join(s.Dir, "config/galaxy.yml"))
-	cmd.Env = s.Command("true").Env
+	cmd := orrery(s, host, "run")
 	output, err := os.OpenFile(filepath.Join(s.Dir, "log", "output.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
