@@ -153,6 +153,16 @@ func TestGunicornCommandLine(t *testing.T) {
 	}
 }
 
+func TestGunicornCommandLineOverGalaxyINI(t *testing.T) {
+	dir := write(t, map[string]string{"galaxy.ini": "[server:main]\nport = 8081\n[app:main]\n"})
+	for _, test := range []struct{ words, want string }{{`["-w","3"]`, "127.0.0.1:8081"}, {`["--bind",":9"]`, ":9"}} {
+		c, _, err := Load("galaxy.ini", []string{GunicornArgsVariable + "=" + test.words}, WorkDir(dir))
+		if err != nil || !c.Uwsgi.Present || listenersOf(c.Uwsgi.Listeners, "no folder") != test.want {
+			t.Errorf("%s: %+v, %v", test.words, c.Uwsgi, err)
+		}
+	}
+}
+
 func FuzzGunicornArgs(f *testing.F) {
 	for _, seed := range []string{
 		"--bind 127.0.0.1:8080", "-w4 -b :1 --preload --env A=b", "--forwarded-allow-ips=\"*\" --umask 007", "-Dw 3", "--proxy-protocol --proxy-protocol v2 x", "-", "--", "--=", "'a b' \\", "-b", "--b", "-e=",

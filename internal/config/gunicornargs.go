@@ -406,6 +406,18 @@ func (l *loader) gunicornCommandLine() {
 	c := l.config
 	in := gravityReader{report: l.report}
 	if c.Edition == Edition1901 {
+		if !c.Uwsgi.Present {
+			// They serve in place of [server:main], as a uwsgi section would.
+			c.Uwsgi = Uwsgi{Present: true, Processes: 1, WorkerMercy: 65, MuleMercy: 65}
+			for _, s := range c.Servers {
+				if s.Name == "main" {
+					c.Uwsgi.Listeners, c.Uwsgi.Limits = s.Listeners, s.Limits
+				}
+			}
+			if len(c.Uwsgi.Listeners) == 0 {
+				c.Uwsgi.Listeners = []Listener{{Bind: "127.0.0.1:8080", Protocol: HTTP, Umask: -1}}
+			}
+		}
 		g := Gunicorn{Binds: c.Uwsgi.Binds, BindAt: c.Uwsgi.BindAt, Workers: c.Uwsgi.Processes, StopTimeout: c.Uwsgi.WorkerMercy, Environment: map[string]string{}}
 		in.gunicornArgs(words, commandLine(), "gunicorn", true, &g)
 		replaced := slices.ContainsFunc(words, func(w string) bool {

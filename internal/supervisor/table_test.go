@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -114,5 +116,41 @@ What runs:
 		if _, err := json.Marshal(plan.Running()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestDocumentationShowsWhatIsPrinted keeps the example of docs/configuration.md true.
+func TestDocumentationShowsWhatIsPrinted(t *testing.T) {
+	data, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), "```yaml\n")
+	yml, rest, _ := strings.Cut(rest, "```\n")
+	_, rest, _ = strings.Cut(rest, "$ orrery config check\n")
+	shown, _, _ := strings.Cut(rest, "```")
+	c := site{galaxy: yml}.load(t)
+	plan, err := NewPlan(c, EngineOf(c.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Whose sockets are is said to root alone, and makes a column wider.
+	plain := func(line string) string {
+		return strings.Join(strings.Fields(strings.ReplaceAll(line, ", of galaxy:galaxy", "")), " ")
+	}
+	printed := map[string]bool{}
+	for _, line := range slices.Concat(plan.RunningTable(), plan.Table()) {
+		printed[plain("# "+strings.ReplaceAll(line, c.Root, "/srv/galaxy/server"))] = true
+	}
+	n := 0
+	for line := range strings.Lines(shown) {
+		if line = plain(line); strings.HasPrefix(line, "#") {
+			if n++; !printed[line] {
+				t.Errorf("this is not printed: %s", line)
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("the example has %d lines", n)
 	}
 }
