@@ -39,7 +39,6 @@ type Child struct {
 
 	mu    sync.Mutex
 	clock *time.Timer // runs out orphanTime after the supervisor's death, or after the last word of the next one
-	offer *offer
 }
 
 // FromEnvironment takes over the pipes that the supervisor handed to this process; nil when there is no supervisor. It

@@ -307,7 +307,7 @@ func (s *Supervisor) execute(t *task) error {
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &blocked, &before); err != nil {
 		return err
 	}
-	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
+	defer setMask(&before)
 	for more := true; more && s.incoming != nil; {
 		select {
 		case sig := <-s.incoming:
@@ -343,7 +343,7 @@ func (s *Supervisor) execute(t *task) error {
 	if s.options.Args != nil {
 		args = append([]string{os.Args[0]}, s.options.Args...)
 	}
-	err = syscall.Exec(Program(), args, env)
+	err = syscall.Exec(Program(), args, env) //nolint:gosec // this same program, with its own arguments
 	return restore(fmt.Errorf("%s: %w", Program(), err))
 }
 

@@ -342,9 +342,9 @@ func TestWhoMovesBytesIsNotKilled(t *testing.T) {
 	config.set(nil, web)
 	time17 := &clock{timers: map[time.Duration][]chan time.Time{}, made: make(chan time.Duration, 100000)}
 	h := runWith(t, never, func(o *Options) { o.Load, o.After = config.load, time17.after }, web)
-	first := h.wait(AllReady)
+	h.wait(AllReady)
 	h.signals <- syscall.SIGHUP
-	first = h.wait(Replaced)
+	first := h.wait(Replaced)
 	// Each time that it says that bytes move, its time begins anew; only the last timer counts.
 	for range 5 {
 		time17.await(mercy)

@@ -22,9 +22,12 @@ func forkExec(path string, argv []string, attr *syscall.ProcAttr, umask int) (in
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, &before); err != nil {
 		return 0, err
 	}
-	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
+	defer setMask(&before)
 	if umask > 0 {
 		defer syscall.Umask(syscall.Umask(umask))
 	}
 	return syscall.ForkExec(path, argv, attr)
 }
+
+// setMask gives the thread its mask of signals back; with a mask that it had it cannot fail.
+func setMask(mask *unix.Sigset_t) { _ = unix.PthreadSigmask(unix.SIG_SETMASK, mask, nil) }
