@@ -28,9 +28,10 @@ type Report struct {
 	Transfers int // files sent and fetched
 	Broken    int // of those
 	Outlasted int // transfers during which at least one mark was set
-	// Longest is the longest time that any request took, opening its connection included; At is when, since the start.
-	Longest time.Duration
-	At      time.Duration
+	// Longest is the longest time that any request took, opening its connection included; At is when it began, since the
+	// start, and Marked how long after the last mark that was.
+	Longest    time.Duration
+	At, Marked time.Duration
 	// Silence is the longest time that any client was without an answer.
 	Silence time.Duration
 	// Problems are the first few things that went wrong.
@@ -80,7 +81,7 @@ func (t *Traffic) asked(l Listener, began, last time.Time, err error) {
 	r := &t.report
 	r.Requests++
 	if took := now.Sub(began); took > r.Longest {
-		r.Longest, r.At = took, began.Sub(t.began)
+		r.Longest, r.At, r.Marked = took, began.Sub(t.began), t.sinceMark(began)
 	}
 	if now.Sub(began) > SlowAfter {
 		r.Slow++
@@ -119,6 +120,14 @@ func (t *Traffic) Repeats(name string, transfer func(ctx context.Context) error)
 	})
 }
 
+// sinceMark is the time from the last mark; the caller holds the mutex.
+func (t *Traffic) sinceMark(now time.Time) time.Duration {
+	if len(t.marks) == 0 {
+		return 0
+	}
+	return now.Sub(t.marks[len(t.marks)-1])
+}
+
 // problem notes what went wrong; the caller holds the mutex.
 func (t *Traffic) problem(now time.Time, who string, err error) {
 	if len(t.report.Problems) < maxProblems {
@@ -143,7 +152,7 @@ func (t *Traffic) Settle() {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.report.Longest, t.report.At, t.report.Silence, t.report.Slow = 0, 0, 0, 0
+	t.report.Longest, t.report.At, t.report.Marked, t.report.Silence, t.report.Slow = 0, 0, 0, 0, 0
 }
 
 // Report is what the clients have seen so far.
@@ -164,7 +173,7 @@ func (t *Traffic) Stop() Report {
 
 // String tells it in a few lines.
 func (r Report) String() string {
-	return fmt.Sprintf("%d requests, %d failed, %d slower than %v; longest %v (at %v), longest silence %v; %d transfers (%d outlasted a restart), %d broken\n%s",
-		r.Requests, r.Failed, r.Slow, SlowAfter, r.Longest.Round(time.Microsecond), r.At.Round(time.Millisecond), r.Silence.Round(time.Microsecond),
+	return fmt.Sprintf("%d requests, %d failed, %d slower than %v; longest %v (at %v, %v after the last restart began), longest silence %v; %d transfers (%d outlasted a restart), %d broken\n%s",
+		r.Requests, r.Failed, r.Slow, SlowAfter, r.Longest.Round(time.Microsecond), r.At.Round(time.Millisecond), r.Marked.Round(time.Millisecond), r.Silence.Round(time.Microsecond),
 		r.Transfers, r.Outlasted, r.Broken, strings.Join(r.Problems, "\n"))
 }
