@@ -408,7 +408,7 @@ func (l *loader) gunicornCommandLine() {
 	if c.Edition == Edition1901 {
 		if !c.Uwsgi.Present {
 			// They serve in place of [server:main], as a uwsgi section would.
-			c.Uwsgi = Uwsgi{Present: true, Processes: 1, WorkerMercy: 65, MuleMercy: 65}
+			c.Uwsgi = Uwsgi{Present: true, Processes: 1, WorkerMercy: 65, MuleMercy: 65, DieOnTerm: true}
 			for _, s := range c.Servers {
 				if s.Name == "main" {
 					c.Uwsgi.Listeners, c.Uwsgi.Limits = s.Listeners, s.Limits
@@ -418,7 +418,8 @@ func (l *loader) gunicornCommandLine() {
 				c.Uwsgi.Listeners = []Listener{{Bind: "127.0.0.1:8080", Protocol: HTTP, Umask: -1}}
 			}
 		}
-		g := Gunicorn{Binds: c.Uwsgi.Binds, BindAt: c.Uwsgi.BindAt, Workers: c.Uwsgi.Processes, StopTimeout: c.Uwsgi.WorkerMercy, Environment: map[string]string{}}
+		g := Gunicorn{Binds: c.Uwsgi.Binds, BindAt: c.Uwsgi.BindAt, Workers: c.Uwsgi.Processes, StopTimeout: c.Uwsgi.WorkerMercy,
+			Limits: c.Uwsgi.Limits, Timeout: c.Uwsgi.Limits.Timeout, Environment: map[string]string{}}
 		in.gunicornArgs(words, commandLine(), "gunicorn", true, &g)
 		replaced := slices.ContainsFunc(words, func(w string) bool {
 			return strings.HasPrefix(w, "-b") || strings.HasPrefix(w, "--b") && !strings.HasPrefix(w, "--ba")
