@@ -31,7 +31,7 @@ type Client struct {
 }
 
 // dialTimeout is how long a living supervisor may take to say who it is.
-const dialTimeout = 3 * time.Second
+const dialTimeout = 10 * time.Second
 
 // Dial finds the living supervisors of this host in a run folder, sorted by name. None is no error: the list is empty
 // then. An error says that there is one which does not answer, or not to this user.
