@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +22,9 @@ import (
 
 	"orrery/internal/testenv"
 )
+
+// webWorkers is how many each host has.
+const webWorkers = 2
 
 // webHost is a host with web workers, and a network, processes and a run folder of its own.
 type webHost struct {
@@ -50,7 +55,7 @@ func newWebHost(t testing.TB, server *testenv.Instance, name string) *webHost {
 // start starts the host's web workers and waits until they answer.
 func (w *webHost) start() {
 	w.t.Helper()
-	here := w.server.Command("web", "-c", w.server.Config, "--bind", "unix:"+w.socket, "--umask", "007", "--workers", "2")
+	here := w.server.Command("web", "-c", w.server.Config, "--bind", "unix:"+w.socket, "--umask", "007", "--workers", strconv.Itoa(webWorkers))
 	// Who enters a host stands at the root of its files.
 	w.door = w.host.Command("sh", append([]string{"-c", `cd "$0" && exec "$@"`, here.Dir, here.Path}, here.Args[1:]...)...)
 	w.door.Env = here.Env
@@ -172,9 +177,12 @@ func TestTwoHosts(t *testing.T) {
 		const rounds = 3
 		load(t, proxy, true, func(watched func() bool) {
 			for range rounds {
-				before := newest(one)
+				before := one.workers()
 				one.signal(syscall.SIGHUP)
-				testenv.Poll(t, "other web workers", 30*time.Second, func() bool { return newest(one) != before })
+				testenv.Poll(t, "other web workers, and only those", 30*time.Second, func() bool {
+					now := one.workers()
+					return len(now) == webWorkers && !slices.ContainsFunc(now, func(pid string) bool { return slices.Contains(before, pid) })
+				})
 				if !watched() {
 					return
 				}
@@ -245,13 +253,20 @@ func bothServed(t testing.TB, proxy *testenv.WebProxy, one, two *webHost, reques
 	})
 }
 
-// newest are the ids of a host's web workers, as processes of its supervisor.
-func newest(w *webHost) string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", w.pid, w.pid))
+// workers are the ids of a host's web workers: the children of its supervisor, whichever of its threads started them.
+func (w *webHost) workers() (pids []string) {
+	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", w.pid))
 	if err != nil {
-		w.t.Error(err)
+		w.t.Fatal(err)
 	}
-	return string(text)
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) { // a thread that has ended
+			w.t.Fatal(err)
+		}
+		pids = append(pids, strings.Fields(string(text))...)
+	}
+	return pids
 }
 
 // hanging sends half a chunk to one host and then goes on by the other, as a browser does that has lost its connection
