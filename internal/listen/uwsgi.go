@@ -73,9 +73,12 @@ func SpeakUWSGI(server *http.Server, l net.Listener, o UWSGIOptions) net.Listene
 
 // UWSGIRequest is what the uwsgi protocol says about a request besides what is in it.
 type UWSGIRequest struct {
-	Peer net.Addr          // of the proxy
-	Vars map[string]string // all that it sent; not to be changed
+	Peer net.Addr // of the proxy
+	vars uwsgiVars
 }
+
+// Var returns a variable that the proxy sent, SCRIPT_NAME say; "" when it did not.
+func (r UWSGIRequest) Var(name string) string { return r.vars.get(name) }
 
 // UWSGIFrom returns what the proxy said about a request, if it came over the uwsgi protocol.
 func UWSGIFrom(ctx context.Context) (UWSGIRequest, bool) {
@@ -83,7 +86,7 @@ func UWSGIFrom(ctx context.Context) (UWSGIRequest, bool) {
 	if !ok {
 		return UWSGIRequest{}, false
 	}
-	return UWSGIRequest{Peer: c.Conn.RemoteAddr(), Vars: c.vars}, true
+	return UWSGIRequest{Peer: c.Conn.RemoteAddr(), vars: c.vars}, true
 }
 
 type uwsgiKey struct{}
@@ -98,11 +101,11 @@ func uwsgiHandler(next http.Handler) http.Handler {
 		}
 		r = r.WithContext(r.Context()) // a copy, for the server's own says how the answer is written
 		r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
-		if major, minor, ok := http.ParseHTTPVersion(c.vars["SERVER_PROTOCOL"]); ok {
-			r.Proto, r.ProtoMajor, r.ProtoMinor = c.vars["SERVER_PROTOCOL"], major, minor
+		if major, minor, ok := http.ParseHTTPVersion(c.vars.get("SERVER_PROTOCOL")); ok {
+			r.Proto, r.ProtoMajor, r.ProtoMinor = c.vars.get("SERVER_PROTOCOL"), major, minor
 		}
-		if addr, err := netip.ParseAddr(c.vars["REMOTE_ADDR"]); err == nil {
-			port, err := strconv.ParseUint(c.vars["REMOTE_PORT"], 10, 16)
+		if addr, err := netip.ParseAddr(c.vars.get("REMOTE_ADDR")); err == nil {
+			port, err := strconv.ParseUint(c.vars.get("REMOTE_PORT"), 10, 16)
 			if err != nil {
 				port = 0
 			}
@@ -126,15 +129,15 @@ func uwsgiHandler(next http.Handler) http.Handler {
 }
 
 // overTLS tells whether the client speaks to the proxy by TLS, by uWSGI's rule.
-func overTLS(vars map[string]string) bool {
-	if scheme := vars["UWSGI_SCHEME"]; scheme != "" {
+func overTLS(vars uwsgiVars) bool {
+	if scheme := vars.get("UWSGI_SCHEME"); scheme != "" {
 		return scheme == "https"
 	}
-	switch strings.ToLower(vars["HTTPS"]) {
+	switch strings.ToLower(vars.get("HTTPS")) {
 	case "on", "1", "true", "yes":
 		return true
 	case "":
-		return vars["REQUEST_SCHEME"] == "https"
+		return vars.get("REQUEST_SCHEME") == "https"
 	}
 	return false
 }
@@ -161,11 +164,11 @@ type uwsgiConn struct {
 
 	begun   bool
 	failed  error
-	raw     []byte            // of the packet, until it is complete
-	pending []byte            // to be read before what is on the connection
-	vars    map[string]string // set before the first byte is read
-	left    atomic.Int64      // how many bytes of the request were not read
-	version bool              // whether the answer's version is written
+	raw     []byte       // of the packet, until it is complete
+	pending []byte       // to be read before what is on the connection
+	vars    uwsgiVars    // set before the first byte is read
+	left    atomic.Int64 // how many bytes of the request were not read
+	version bool         // whether the answer's version is written
 }
 
 // Read returns the request as HTTP. Nothing is kept for a connection on which nothing came yet.

@@ -47,9 +47,22 @@ func packetSize(header [packetHeader]byte) (int, error) {
 // uwsgiVar is a variable of a packet.
 type uwsgiVar struct{ key, value string }
 
+// uwsgiVars are a packet's variables. A map of them would cost more than it saves.
+type uwsgiVars []uwsgiVar
+
+// get returns a variable, "" when there is none; of one that is there twice, the last, as in uWSGI.
+func (v uwsgiVars) get(key string) string {
+	for i := len(v) - 1; i >= 0; i-- {
+		if v[i].key == key {
+			return v[i].value
+		}
+	}
+	return ""
+}
+
 // parseVars reads the variables of a packet, in order, at most limit of them.
-func parseVars(packet []byte, limit int) ([]uwsgiVar, error) {
-	vars := make([]uwsgiVar, 0, min(limit, 32))
+func parseVars(packet []byte, limit int) (uwsgiVars, error) {
+	vars := make(uwsgiVars, 0, min(limit, 32))
 	data := string(packet) // of which the variables are parts
 	next := func() (string, bool) {
 		if len(data) < 2 {
@@ -87,33 +100,31 @@ var hopByHop = map[string]bool{
 
 // requestText writes the variables as an HTTP/1.0 request up to its body, for the HTTP server to read: HTTP/1.0 has neither
 // chunks nor persistent connections, nor has uwsgi. Whatever could end a line or a header early is refused. It also returns
-// the length of the body and the variables by name; of one that is there twice, the last counts, as in uWSGI.
-func requestText(vars []uwsgiVar) (text []byte, bodyLength int64, named map[string]string, err error) {
-	named = make(map[string]string, len(vars))
+// the length of the body.
+func requestText(vars uwsgiVars) (text []byte, bodyLength int64, err error) {
 	size := 64
 	for _, v := range vars {
-		if before, twice := named[v.key]; twice && before != v.value && (v.key == "CONTENT_LENGTH" || v.key == "HTTP_HOST" || v.key == "HTTP_CONTENT_LENGTH") {
-			return nil, 0, nil, bad("The uwsgi packet says two things about %s.", v.key)
-		}
-		named[v.key] = v.value
 		size += len(v.key) + len(v.value) + 4
+		if (v.key == "CONTENT_LENGTH" || v.key == "HTTP_HOST" || v.key == "HTTP_CONTENT_LENGTH") && vars.get(v.key) != v.value {
+			return nil, 0, bad("The uwsgi packet says two things about %s.", v.key)
+		}
 	}
-	method := named["REQUEST_METHOD"]
+	method := vars.get("REQUEST_METHOD")
 	if !isToken(method) || method == "CONNECT" || method == "PRI" {
-		return nil, 0, nil, bad("The uwsgi packet has %q for REQUEST_METHOD; do the proxy's uwsgi_params lack it?", method)
+		return nil, 0, bad("The uwsgi packet has %q for REQUEST_METHOD; do the proxy's uwsgi_params lack it?", shortened(method))
 	}
-	uri, err := requestURI(named)
+	uri, err := requestURI(vars)
 	if err != nil {
-		return nil, 0, nil, err
+		return nil, 0, err
 	}
-	length, given, err := contentLength(named)
+	length, given, err := contentLength(vars)
 	if err != nil {
-		return nil, 0, nil, err
+		return nil, 0, err
 	}
-	host := named["HTTP_HOST"]
+	host := vars.get("HTTP_HOST")
 	if host == "" {
-		if host = named["SERVER_NAME"]; host != "" && named["SERVER_PORT"] != "" {
-			host += ":" + named["SERVER_PORT"]
+		if host = vars.get("SERVER_NAME"); host != "" && vars.get("SERVER_PORT") != "" {
+			host += ":" + vars.get("SERVER_PORT")
 		}
 	}
 	text = make([]byte, 0, size+len(uri))
@@ -126,20 +137,20 @@ func requestText(vars []uwsgiVar) (text []byte, bodyLength int64, named map[stri
 		return nil
 	}
 	if err := add("Host", host); err != nil {
-		return nil, 0, nil, err
+		return nil, 0, err
 	}
 	if given {
 		if err := add("Content-Length", strconv.FormatInt(length, 10)); err != nil {
-			return nil, 0, nil, err
+			return nil, 0, err
 		}
 	}
-	contentType := named["CONTENT_TYPE"]
+	contentType := vars.get("CONTENT_TYPE")
 	if contentType == "" {
-		contentType = named["HTTP_CONTENT_TYPE"]
+		contentType = vars.get("HTTP_CONTENT_TYPE")
 	}
 	if contentType != "" {
 		if err := add("Content-Type", contentType); err != nil {
-			return nil, 0, nil, err
+			return nil, 0, err
 		}
 	}
 	for _, v := range vars {
@@ -149,21 +160,21 @@ func requestText(vars []uwsgiVar) (text []byte, bodyLength int64, named map[stri
 		}
 		name = strings.ReplaceAll(name, "_", "-")
 		if !isToken(name) {
-			return nil, 0, nil, bad("The uwsgi packet has %q, which is no header.", v.key)
+			return nil, 0, bad("The uwsgi packet has %q, which is no header.", v.key)
 		}
 		if err := add(name, v.value); err != nil {
-			return nil, 0, nil, err
+			return nil, 0, err
 		}
 	}
-	return append(text, "\r\n"...), length, named, nil
+	return append(text, "\r\n"...), length, nil
 }
 
 // requestURI is what was asked for: as the client wrote it if the proxy says so, else put together again.
-func requestURI(named map[string]string) (string, error) {
-	uri := named["REQUEST_URI"]
+func requestURI(vars uwsgiVars) (string, error) {
+	uri := vars.get("REQUEST_URI")
 	if uri == "" {
-		uri = (&url.URL{Path: named["SCRIPT_NAME"] + named["PATH_INFO"]}).EscapedPath()
-		if q := named["QUERY_STRING"]; q != "" {
+		uri = (&url.URL{Path: vars.get("SCRIPT_NAME") + vars.get("PATH_INFO")}).EscapedPath()
+		if q := vars.get("QUERY_STRING"); q != "" {
 			uri += "?" + q
 		}
 	} else if !strings.HasPrefix(uri, "/") && uri != "*" {
@@ -196,9 +207,9 @@ func shortened(s string) string {
 }
 
 // contentLength is how many bytes the body has, and whether the proxy says so.
-func contentLength(named map[string]string) (n int64, given bool, err error) {
-	length := named["CONTENT_LENGTH"]
-	other := named["HTTP_CONTENT_LENGTH"]
+func contentLength(vars uwsgiVars) (n int64, given bool, err error) {
+	length := vars.get("CONTENT_LENGTH")
+	other := vars.get("HTTP_CONTENT_LENGTH")
 	switch {
 	case length == "":
 		length = other
@@ -206,7 +217,7 @@ func contentLength(named map[string]string) (n int64, given bool, err error) {
 		return 0, false, bad("The uwsgi packet says two things about the length of the body.")
 	}
 	if length == "" {
-		if te := named["HTTP_TRANSFER_ENCODING"]; te != "" && !strings.EqualFold(te, "identity") {
+		if te := vars.get("HTTP_TRANSFER_ENCODING"); te != "" && !strings.EqualFold(te, "identity") {
 			return 0, false, &badPacket{"411 Length Required", "The uwsgi protocol needs to know the length of a body before it is sent, and the proxy does not say it."}
 		}
 		return 0, false, nil
@@ -241,10 +252,10 @@ func isValue(s string) bool {
 
 // beginning is what [readPacket] found.
 type beginning struct {
-	text   []byte            // the request as HTTP, up to its body
-	length int64             // of the body
-	vars   map[string]string // the packet's variables
-	taken  int               // how many bytes of the input the packet is
+	text   []byte // the request as HTTP, up to its body
+	length int64  // of the body
+	vars   uwsgiVars
+	taken  int // how many bytes of the input the packet is
 }
 
 // errMore says that a packet is not complete.
@@ -274,9 +285,9 @@ func readPacket(in []byte, o UWSGIOptions) (beginning, error) {
 	if err != nil {
 		return beginning{}, err
 	}
-	text, length, named, err := requestText(vars)
+	text, length, err := requestText(vars)
 	if err != nil {
 		return beginning{}, err
 	}
-	return beginning{text: text, length: length, vars: named, taken: packetHeader + size}, nil
+	return beginning{text: text, length: length, vars: vars, taken: packetHeader + size}, nil
 }

@@ -140,7 +140,7 @@ func FuzzPacket(f *testing.F) {
 		if headers != lines-2 {
 			t.Fatalf("%q: %d headers", b.text, headers)
 		}
-		if want := b.vars["CONTENT_LENGTH"]; want != "" && fmt.Sprint(r.ContentLength) != strings.TrimLeft(want, "0") && r.ContentLength != 0 {
+		if want := b.vars.get("CONTENT_LENGTH"); want != "" && fmt.Sprint(r.ContentLength) != strings.TrimLeft(want, "0") && r.ContentLength != 0 {
 			t.Fatalf("%q: length %d, want %s", b.text, r.ContentLength, want)
 		}
 	})
@@ -202,7 +202,7 @@ func TestUWSGIRequest(t *testing.T) {
 	tcp, unix := uwsgiServer(t, &UWSGIServer{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		u, ok := UWSGIFrom(r.Context())
-		fmt.Fprintln(w, r.Method, r.URL, r.Host, r.Proto, r.RemoteAddr, r.TLS != nil, r.Header["X-A"], r.ContentLength, string(body), err, ok, u.Vars["SCRIPT_NAME"], u.Peer.Network())
+		fmt.Fprintln(w, r.Method, r.URL, r.Host, r.Proto, r.RemoteAddr, r.TLS != nil, r.Header["X-A"], r.ContentLength, string(body), err, ok, u.Var("SCRIPT_NAME"), u.Peer.Network())
 	})})
 	request := packet("REQUEST_METHOD", "POST", "REQUEST_URI", "/galaxy/x?y=z", "HTTP_HOST", "example.org", "SERVER_PROTOCOL", "HTTP/2.0", "REMOTE_ADDR", "192.0.2.7",
 		"REMOTE_PORT", "4711", "UWSGI_SCHEME", "https", "HTTPS", "off", "HTTP_X_A", "1", "HTTP_X_A", "2", "CONTENT_LENGTH", "5", "SCRIPT_NAME", "/galaxy")
