@@ -102,6 +102,14 @@ func TestServesAs(t *testing.T) {
 	}
 }
 
+func TestOneUserForAll(t *testing.T) {
+	c := site{galaxy: "gravity: {galaxy_user: galaxy, gunicorn: {extra_args: '--user web'}}"}.load(t)
+	plan, err := NewPlan(c, EngineOf(c.Database))
+	if err != nil || plan.User != "galaxy" || len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "gunicorn's --user web --group - are not those of the whole server (galaxy:)") {
+		t.Errorf("%s, %v, %v", plan.User, plan.Warnings, err)
+	}
+}
+
 // TestSocketsBelongToWhomTheServerServesAs: root opens them, and they are as if that user had.
 func TestSocketsBelongToWhomTheServerServesAs(t *testing.T) {
 	c := site{galaxy: "uwsgi:\n  socket: /a.sock\n  http: :80\n  uid: galaxy\n  gid: www\n"}.load(t)
