@@ -519,7 +519,7 @@ func systemdFor(changes []fileChange) systemdControl {
 		if dir == userUnitFolder() {
 			words = append(words, "--user")
 		}
-		command := exec.Command("systemctl", append(words, args...)...)
+		command := exec.Command("systemctl", append(words, args...)...) //nolint:gosec // the words are those of whoever runs this
 		command.Stdout, command.Stderr = os.Stderr, os.Stderr
 		if err := command.Run(); err != nil {
 			return fmt.Errorf("systemctl %s: %w", strings.Join(args, " "), err)

@@ -267,6 +267,7 @@ func (s *Site) Call(method, path, key string, body, into any) error {
 	return json.Unmarshal(text, into)
 }
 
+// Must is Call for requests that have to succeed.
 func (s *Site) Must(method, path, key string, body, into any) {
 	s.t.Helper()
 	if err := s.Call(method, path, key, body, into); err != nil {

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -186,8 +187,8 @@ func TestTheGeneratedUnitsRun(t *testing.T) {
 	})
 	systemd.await("READY=1")
 	s.Answers()
-	viaUnix := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) {
-		return net.Dial("unix", path)
+	viaUnix := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}}}
 	response, err := viaUnix.Get("http://galaxy/api/version")
 	if err != nil || response.StatusCode != http.StatusOK {
