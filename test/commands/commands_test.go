@@ -101,6 +101,11 @@ func TestExitStatuses(t *testing.T) {
 		{"sh run.sh --stop-daemon", 0, "no server runs"},
 		{"sh run.sh --help", 0, "--stop-daemon"},
 		{"sh ./scripts/common_startup.sh", 0, "nothing to set up"},
+		{"sh ./scripts/common_startup.sh --skip-venv --no-create-venv", 0, "nothing to set up"},
+		{"mkdir -p ../var/bare/scripts && cp run.sh ../var/bare && cp scripts/galaxy-main ../var/bare/scripts", 0, ""},
+		{"PATH=/usr/bin:/bin sh ../var/bare/run.sh --status", 1, "make build"},
+		{"PATH=/usr/bin:/bin ../var/bare/scripts/galaxy-main", 1, "make build"},
+		{"PATH=/usr/bin:/bin python3 ../var/bare/scripts/galaxy-main", 1, "make build"},
 	} {
 		if got := s.run(c.line); got.status != c.status || !strings.Contains(got.out+got.errors, c.says) {
 			t.Errorf("%s: status %d, want %d and %q:\n%s%s", c.line, got.status, c.status, c.says, got.out, got.errors)
