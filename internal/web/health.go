@@ -36,7 +36,7 @@ func (h *Health) serve(w http.ResponseWriter, r *http.Request, path string) bool
 	case path == "/healthz":
 	case h.Draining != nil && h.Draining():
 		status, text = http.StatusServiceUnavailable, "this process is being stopped\n"
-	case h.Ping != nil && !h.database(r.Context()):
+	case h.Ping != nil && !h.database():
 		status, text = http.StatusServiceUnavailable, "the database does not answer\n"
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -47,7 +47,7 @@ func (h *Health) serve(w http.ResponseWriter, r *http.Request, path string) bool
 }
 
 // database tells whether the database answers. However many ask, it is asked once at a time.
-func (h *Health) database(ctx context.Context) bool {
+func (h *Health) database() bool {
 	h.mu.Lock()
 	if h.asking == nil {
 		if time.Since(h.asked) < pingAge {
@@ -59,11 +59,7 @@ func (h *Health) database(ctx context.Context) bool {
 	}
 	asking := h.asking
 	h.mu.Unlock()
-	select {
-	case <-asking:
-	case <-ctx.Done():
-		return false
-	}
+	<-asking // after pingTimeout at the latest
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.answers

@@ -53,6 +53,6 @@ func (s *Site) redirect(w http.ResponseWriter, r *http.Request) bool {
 	if page == "" {
 		return false
 	}
-	http.Redirect(w, r, s.Prefix+page, http.StatusFound)
+	http.Redirect(w, r, s.Prefix+page, http.StatusFound) //nolint:gosec // a path of this server, see moved
 	return true
 }

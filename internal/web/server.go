@@ -44,11 +44,11 @@ const uploadPath = "/api/upload/resumable_upload"
 
 // ServeHTTP answers any request.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.file(w, r) || s.Health.serve(w, r, r.URL.Path) {
+	if serveFile(s.StaticMaps, w, r) || s.Health.serve(w, r, r.URL.Path) {
 		return
 	}
-	if s.Prefix != "" && !s.strip(r) {
-		http.Redirect(w, r, s.Prefix+"/", http.StatusFound)
+	if s.Prefix != "" && !strip(r, s.Prefix) {
+		http.Redirect(w, r, s.Prefix+"/", http.StatusFound) //nolint:gosec // the prefix is the configuration's
 		return
 	}
 	if r.URL.Path == "" {
@@ -57,7 +57,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	if r.URL.Path == "/api/version" && r.Method == http.MethodGet {
 		h["Content-Type"] = jsonType
-		_, _ = w.Write(s.Version)
+		_, _ = w.Write(s.Version) //nolint:gosec // the same for everyone
 		return
 	}
 	if s.FrameOptions != "" {
@@ -87,13 +87,13 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // strip takes the prefix off a request's path. It is false when the path has
 // another one; a proxy that took the prefix off itself may say so.
-func (s *Site) strip(r *http.Request) bool {
-	path, ok := strings.CutPrefix(r.URL.Path, s.Prefix)
+func strip(r *http.Request, prefix string) bool {
+	path, ok := strings.CutPrefix(r.URL.Path, prefix)
 	if ok && (path == "" || path[0] == '/') {
-		r.URL.Path, r.URL.RawPath = path, strings.TrimPrefix(r.URL.RawPath, s.Prefix)
+		r.URL.Path, r.URL.RawPath = path, strings.TrimPrefix(r.URL.RawPath, prefix)
 		return true
 	}
-	return r.Header.Get("X-Forwarded-Prefix") == s.Prefix
+	return r.Header.Get("X-Forwarded-Prefix") == prefix
 }
 
 // jsonType is shared by all answers, so that the hottest route allocates none.

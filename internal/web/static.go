@@ -23,12 +23,12 @@ func SortStaticMaps(maps []StaticMap) []StaticMap {
 	return out
 }
 
-// file serves a file of the maps. It is false when there is none at the path: then the site has it, or nobody.
-func (s *Site) file(w http.ResponseWriter, r *http.Request) bool {
+// serveFile serves a file of the maps. It is false when there is none at the path: then the site has it, or nobody.
+func serveFile(maps []StaticMap, w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	for _, m := range s.StaticMaps {
+	for _, m := range maps {
 		rest, ok := strings.CutPrefix(r.URL.Path, m.Mount)
 		if !ok || rest != "" && rest[0] != '/' {
 			continue

@@ -24,10 +24,10 @@ func TestStaticMaps(t *testing.T) {
 	if err := os.Symlink("../secret", filepath.Join(dir, "static", "link")); err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{StaticMaps: SortStaticMaps([]StaticMap{
+	maps := SortStaticMaps([]StaticMap{
 		{"/static", filepath.Join(dir, "static")}, {"/static/style/", filepath.Join(dir, "blue")}, {"/favicon.ico", filepath.Join(dir, "icon")},
 		{"/nowhere", filepath.Join(dir, "nowhere")},
-	})}
+	})
 	for path, want := range map[string]string{
 		"/static/a.txt": "a", "/static/style/base.css": "blue", "/favicon.ico": "icon", "/static/./style/../a.txt": "a",
 		// The site's, or nobody's:
@@ -37,11 +37,11 @@ func TestStaticMaps(t *testing.T) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.URL.Path = path
 		w := httptest.NewRecorder()
-		if served := s.file(w, r); served != (want != "") || w.Body.String() != want {
+		if served := serveFile(maps, w, r); served != (want != "") || w.Body.String() != want {
 			t.Errorf("%q: served %v, %q", path, served, w.Body)
 		}
 	}
-	if s.file(httptest.NewRecorder(), httptest.NewRequest("POST", "/static/a.txt", nil)) {
+	if serveFile(maps, httptest.NewRecorder(), httptest.NewRequest("POST", "/static/a.txt", nil)) {
 		t.Error("a file is posted to")
 	}
 }
@@ -81,7 +81,6 @@ func TestHealth(t *testing.T) {
 }
 
 func TestPrefix(t *testing.T) {
-	s := &Site{Prefix: "/galaxy"}
 	for _, c := range []struct {
 		path, header, want string
 		ok                 bool
@@ -94,7 +93,7 @@ func TestPrefix(t *testing.T) {
 		if c.header != "" {
 			r.Header = http.Header{"X-Forwarded-Prefix": {c.header}}
 		}
-		if ok := s.strip(r); ok != c.ok || r.URL.Path != c.want {
+		if ok := strip(r, "/galaxy"); ok != c.ok || r.URL.Path != c.want {
 			t.Errorf("%s, %q: %s, %v", c.path, c.header, r.URL.Path, ok)
 		}
 	}

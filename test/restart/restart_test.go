@@ -43,7 +43,7 @@ func start(t *testing.T) *server {
 	s.Own()
 	s.listeners = []traffic.Listener{
 		{Name: "TCP", Network: "tcp", Address: fmt.Sprintf("127.0.0.1:%d", site.Port)},
-		{Name: "HTTPS", Network: "tcp", Address: https, TLS: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // the test's own
+		{Name: "HTTPS", Network: "tcp", Address: https, TLS: &tls.Config{InsecureSkipVerify: true}},
 		{Name: "UNIX", Network: "unix", Address: filepath.Join(site.Dir, "var/http.sock")},
 		{Name: "uwsgi", Network: "unix", Address: filepath.Join(site.Dir, "var/uwsgi.sock"), UWSGI: true},
 	}
