@@ -207,7 +207,7 @@ func (u *updating) derive(userMode bool) (*units.Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	o := units.Options{Program: strings.TrimSuffix(program, " (deleted)"), UserMode: userMode}
+	o := units.Options{Program: strings.TrimSuffix(program, " (deleted)"), UserMode: userMode, Several: len(config.Instances(u.cfg.Path)) > 1}
 	if os.Getuid() != 0 && !userMode {
 		o.User = strconv.Itoa(os.Getuid())
 	}
@@ -338,7 +338,7 @@ func (u *updating) folder(dir string, wanted []units.File, unit bool) (changes [
 		case !exists || u.o.force:
 		case !ours:
 			return nil, fmt.Errorf("%s was not written by `orrery update`; move it away, or use --force to replace it", path)
-		case owner != u.site.Config:
+		case owner != u.site.Owner:
 			return nil, fmt.Errorf("%s belongs to the server of %s; give one of both another name (gravity: instance_name), or use --force to replace it", path, owner)
 		}
 		if before != f.Content || !exists || u.o.force {
@@ -359,7 +359,7 @@ func (u *updating) folder(dir string, wanted []units.File, unit bool) (changes [
 		if err != nil {
 			return nil, err
 		}
-		if owner, ours := units.Owner(before); ours && owner == u.site.Config {
+		if owner, ours := units.Owner(before); ours && owner == u.site.Owner {
 			changes = append(changes, fileChange{Path: path, Change: "remove", Diff: units.Diff(path, before, ""), before: before, unit: unit})
 		}
 	}

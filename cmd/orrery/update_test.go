@@ -172,6 +172,34 @@ func TestProcessManagerDecidesWhereFilesGo(t *testing.T) {
 	}
 }
 
+func TestInstancesOfOneFileHaveUnitsOfTheirOwn(t *testing.T) {
+	u := newUpdated(t)
+	u.write("galaxy.yml", `gravity:
+  - instance_name: main
+    galaxy_user: galaxy
+    gunicorn: {bind: "127.0.0.1:8080"}
+  - instance_name: test
+    galaxy_user: galaxy
+    gunicorn: {bind: "127.0.0.1:8081"}
+galaxy:
+  id_secret: a secret of tests
+`)
+	for _, instance := range []string{"main", "test", "main"} {
+		t.Setenv("GRAVITY_INSTANCE_NAME", instance)
+		if out, status := u.run("--systemd", u.units); status != exitOK {
+			t.Fatalf("of %s ends with %d:\n%s", instance, status, out)
+		}
+	}
+	want := []string{"galaxy-main-web.service", "galaxy-main-web.socket", "galaxy-main.target", "galaxy-test-web.service", "galaxy-test-web.socket", "galaxy-test.target"}
+	if !slices.Equal(u.files(), want) {
+		t.Errorf("the units are %v", u.files())
+	}
+	text, err := os.ReadFile(filepath.Join(u.units, "galaxy-test-web.service"))
+	if err != nil || !strings.Contains(string(text), "\nEnvironment=GRAVITY_INSTANCE_NAME=test\n") {
+		t.Errorf("the unit does not say which instance it is: %v\n%s", err, text)
+	}
+}
+
 func TestUpdatePrints(t *testing.T) {
 	u := newUpdated(t)
 	if out, status := u.run("--print"); status != exitOK || !strings.Contains(out, "galaxy-handler@.service\n") || !strings.Contains(out, "[program:handler]") || len(u.files()) > 0 {

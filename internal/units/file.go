@@ -20,10 +20,10 @@ const (
 
 // head is the beginning of a file, as comments.
 func (s *Site) head(mark string) string {
-	return mark + " " + headLine + "\n" + mark + " " + ownerLine + s.Config + "\n\n"
+	return mark + " " + headLine + "\n" + mark + " " + ownerLine + s.Owner + "\n\n"
 }
 
-// Owner tells which configuration a file was written for. ours is false for files that were not written by us.
+// Owner tells which configuration a file was written for: the Owner of its [Site]. ours is false for files that were not written by us.
 func Owner(content string) (config string, ours bool) {
 	lines := strings.SplitN(content, "\n", 3)
 	if len(lines) < 3 {

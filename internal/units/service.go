@@ -25,6 +25,8 @@ type Options struct {
 	User string
 	// UserMode is for a systemd of one user (systemctl --user), which can give nobody else's rights.
 	UserMode bool
+	// Several tells that the file holds several instances, of which the configuration is one; the processes are told which.
+	Several bool
 	// Lookup finds the IP address of a name, since systemd listens at numbers only; nil is [net.LookupHost].
 	Lookup func(host string) (addresses []string, err error)
 }
@@ -32,6 +34,7 @@ type Options struct {
 // Site is all that unit files are made of.
 type Site struct {
 	Config   string // absolute path of galaxy.yml or galaxy.ini
+	Owner    string // what the files are marked with: the path, and the instance where there are several
 	Root     string // the directory that everything is started in
 	Instance string // "" when the configuration gives none
 	// User and Group are whom the services run as; "" is whoever starts them.
@@ -101,7 +104,7 @@ func Derive(c *config.Config, plan *supervisor.Plan, o Options) (*Site, error) {
 			return nil, fmt.Errorf("the path %q holds a character that no unit file can", path)
 		}
 	}
-	s := &Site{Config: c.Path, Root: c.Root, User: plan.User, Group: plan.Group, UserMode: o.UserMode, LogDir: c.LogDir, lookup: o.Lookup}
+	s := &Site{Config: c.Path, Owner: c.Path, Root: c.Root, User: plan.User, Group: plan.Group, UserMode: o.UserMode, LogDir: c.LogDir, lookup: o.Lookup}
 	if s.User == "" {
 		s.User = o.User
 	}
@@ -114,6 +117,9 @@ func Derive(c *config.Config, plan *supervisor.Plan, o Options) (*Site, error) {
 		}
 		s.Instance = name
 	}
+	if o.Several {
+		s.Owner += ", instance " + c.Gravity.InstanceName
+	}
 	s.LogNamespace = c.Gravity.LogNamespace
 	s.Writable = writable(c, plan)
 	g := c.Gravity
@@ -124,7 +130,7 @@ func Derive(c *config.Config, plan *supervisor.Plan, o Options) (*Site, error) {
 		}
 	}
 	instances := g.ServiceCommandStyle == "" || g.ServiceCommandStyle != "direct" && g.UseServiceInstances // galaxy.ini has no gravity
-	d := deriver{c: c, plan: plan, program: o.Program, direct: c.Gravity.ServiceCommandStyle == "direct", instances: instances}
+	d := deriver{c: c, plan: plan, program: o.Program, several: o.Several, direct: c.Gravity.ServiceCommandStyle == "direct", instances: instances}
 	d.web(s)
 	d.handlers(s)
 	if len(s.Services) == 0 {
@@ -137,6 +143,7 @@ type deriver struct {
 	c         *config.Config
 	plan      *supervisor.Plan
 	program   string
+	several   bool
 	direct    bool // gravity's service_command_style
 	instances bool // gravity's use_service_instances
 }
@@ -159,7 +166,7 @@ func (d deriver) web(s *Site) {
 	if webs(&supervisor.Plan{Processes: processes}) == 0 {
 		return
 	}
-	w := Service{Name: "web", Kind: supervisor.Web, Args: command, Umask: -1, StopSignal: stopSignal(d.plan.Signals), Environment: d.python(nil)}
+	w := Service{Name: "web", Kind: supervisor.Web, Args: command, Umask: -1, StopSignal: stopSignal(d.plan.Signals), Environment: d.variables(nil)}
 	limited, held := true, true
 	for _, p := range processes {
 		w.Start, w.Ready, w.Stop = max(w.Start, p.StartTimeout), max(w.Ready, p.ReadyTimeout), max(w.Stop, d.mercy(p))
@@ -271,7 +278,7 @@ func (d deriver) handlers(s *Site) {
 
 // handler is the service that one process would be.
 func (d deriver) handler(p supervisor.Planned) Service {
-	one := Service{Kind: supervisor.Handler, Environment: d.python(p.Environment), Umask: p.Umask, Start: p.StartTimeout, Ready: p.ReadyTimeout,
+	one := Service{Kind: supervisor.Handler, Environment: d.variables(p.Environment), Umask: p.Umask, Start: p.StartTimeout, Ready: p.ReadyTimeout,
 		Stop: d.mercy(p) + margin, StopSignal: syscall.SIGTERM, MemoryLimit: p.MemoryLimit, MemoryHigh: p.MemoryHigh, RunsJobs: true}
 	if d.direct {
 		for _, pool := range p.Pools {
@@ -316,12 +323,16 @@ func (d deriver) mercy(p supervisor.Planned) time.Duration {
 	return max(p.StopTimeout, d.c.MonitorThreadJoinTimeout*time.Duration(max(1, plugins)))
 }
 
-// python adds what makes the virtualenv that gravity names the one that jobs find, as the documents do.
-func (d deriver) python(environment map[string]string) map[string]string {
+// variables adds what makes the virtualenv that gravity names the one that jobs find, as the documents do, and says which
+// instance is meant.
+func (d deriver) variables(environment map[string]string) map[string]string {
 	out := map[string]string{}
 	if venv := d.c.Gravity.Virtualenv; venv != "" {
 		out["VIRTUAL_ENV"] = venv
 		out["PATH"] = filepath.Join(venv, "bin") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	}
+	if d.several {
+		out["GRAVITY_INSTANCE_NAME"] = d.c.Gravity.InstanceName
 	}
 	maps.Copy(out, environment)
 	return out

@@ -83,7 +83,7 @@ func TestFilesOfConfigurations(t *testing.T) {
 			}
 			var b strings.Builder
 			for _, f := range append(files, conf) {
-				if owner, ours := Owner(f.Content); !ours || owner != s.Config || !MayBeOurs(f.Name) {
+				if owner, ours := Owner(f.Content); !ours || owner != s.Owner || !MayBeOurs(f.Name) {
 					t.Errorf("%s is not known as one of ours", f.Name)
 				}
 				fmt.Fprintf(&b, "==> %s\n%s\n", f.Name, f.Content)
@@ -228,9 +228,9 @@ func TestDiff(t *testing.T) {
 }
 
 func TestOwner(t *testing.T) {
-	s := &Site{Config: "/srv/galaxy/config/galaxy.yml"}
+	s := &Site{Owner: "/srv/galaxy/config/galaxy.yml"}
 	for _, mark := range []string{"#", ";"} {
-		if owner, ours := Owner(s.head(mark) + "[x]\n"); !ours || owner != s.Config {
+		if owner, ours := Owner(s.head(mark) + "[x]\n"); !ours || owner != s.Owner {
 			t.Errorf("with %q: %q, %v", mark, owner, ours)
 		}
 	}
