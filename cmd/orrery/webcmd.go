@@ -165,22 +165,22 @@ func isApplication(word string) bool {
 // quotes; it expands nothing.
 func splitCommand(line string) (words []string, err error) {
 	var word strings.Builder
-	started, quote := false, rune(0)
+	started, quote := false, byte(0)
 	escaped := false
-	for _, r := range line {
+	for _, b := range []byte(line) { // what matters is ASCII; the rest is kept as it is
 		switch {
 		case escaped:
-			word.WriteRune(r)
+			word.WriteByte(b)
 			escaped = false
-		case r == '\\' && quote != '\'':
+		case b == '\\' && quote != '\'':
 			started, escaped = true, true
-		case quote != 0 && r == quote:
+		case quote != 0 && b == quote:
 			quote = 0
 		case quote != 0:
-			word.WriteRune(r)
-		case r == '\'' || r == '"':
-			started, quote = true, r
-		case r == ' ' || r == '\t' || r == '\n':
+			word.WriteByte(b)
+		case b == '\'' || b == '"':
+			started, quote = true, b
+		case b == ' ' || b == '\t' || b == '\n':
 			if started {
 				words = append(words, word.String())
 				word.Reset()
@@ -188,7 +188,7 @@ func splitCommand(line string) (words []string, err error) {
 			}
 		default:
 			started = true
-			word.WriteRune(r)
+			word.WriteByte(b)
 		}
 	}
 	if quote != 0 || escaped {
