@@ -66,7 +66,8 @@ func runUpdate(args []string) error {
 	fs.BoolVar(&o.dryRun, "dry-run", false, "show what would change, and change nothing; the status is 4 when something would")
 	fs.BoolVar(&o.force, "force", false, "replace files that others wrote, and write those that are as they should be")
 	fs.BoolVar(&o.clean, "clean", false, "remove the files that were written for this configuration")
-	if _, err := parseWords(fs, args, 0); err != nil {
+	words, err := parse(fs, args)
+	if err != nil {
 		return err
 	}
 	if o.print && (o.dryRun || o.clean || o.force) {
@@ -75,6 +76,9 @@ func runUpdate(args []string) error {
 	u := &updating{control: c, o: o}
 	if err := u.plan(); err != nil {
 		return err
+	}
+	if words = u.withoutInstance(words); len(words) > 0 {
+		return usageError("what is %q for? An update is for all processes", words[0])
 	}
 	if o.print {
 		return u.show()

@@ -186,7 +186,7 @@ galaxy:
 `)
 	for _, instance := range []string{"main", "test", "main"} {
 		t.Setenv("GRAVITY_INSTANCE_NAME", instance)
-		if out, status := u.run("--systemd", u.units); status != exitOK {
+		if out, status := u.run(instance, "--systemd", u.units); status != exitOK {
 			t.Fatalf("of %s ends with %d:\n%s", instance, status, out)
 		}
 	}
@@ -204,6 +204,9 @@ func TestUpdatePrints(t *testing.T) {
 	u := newUpdated(t)
 	if out, status := u.run("--print"); status != exitOK || !strings.Contains(out, "galaxy-handler@.service\n") || !strings.Contains(out, "[program:handler]") || len(u.files()) > 0 {
 		t.Errorf("ends with %d:\n%s", status, out)
+	}
+	if out, status := u.run("--print", "gunicorn"); status != 2 {
+		t.Errorf("update of a service alone ends with %d:\n%s", status, out)
 	}
 	if out, status := u.run("--print", "--clean"); status != 2 {
 		t.Errorf("--print --clean ends with %d:\n%s", status, out)
