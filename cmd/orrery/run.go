@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -441,12 +440,24 @@ func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *su
 		meant = state.Signals()
 	}
 	r.signals = supervisor.CatchSignals(meant)
+	options.Catch = r.catch
 	r.supervisor = supervisor.New(options)
 	err = r.supervisor.Run(context.Background(), r.signals)
 	r.removePID(r.pid)
 	r.removePID(r.pid2)
 	_ = os.Remove(r.ownPID())
 	return err
+}
+
+// catch has all signals that may mean something come to the supervisor.
+func (r *server) catch() {
+	meant := map[os.Signal]supervisor.Action{}
+	if r.plan != nil {
+		for sig, action := range r.plan.Signals {
+			meant[sig] = action
+		}
+	}
+	supervisor.CatchAgain(r.signals, meant)
 }
 
 // ownPID is the supervisor's file among those of its processes.
@@ -490,9 +501,7 @@ func (r *server) happened(e supervisor.Event) {
 			r.log.Warn("systemd", "error", err)
 		}
 	case supervisor.Taken:
-		for sig := range r.plan.Signals {
-			signal.Notify(r.signals, sig)
-		}
+		r.catch()
 		debug.FreeOSMemory()
 	}
 	r.notePID(e)

@@ -96,7 +96,9 @@ func outerSupervisor() int {
 		}
 		o.Keep = kept
 	}
-	if err := New(o).Run(context.Background(), CatchSignals(nil)); err != nil {
+	signals := CatchSignals(nil)
+	o.Catch = func() { CatchAgain(signals, nil) }
+	if err := New(o).Run(context.Background(), signals); err != nil {
 		fmt.Println(err)
 		return 1
 	}
@@ -319,7 +321,19 @@ func TestTheSupervisorReplacesItself(t *testing.T) {
 			t.Errorf("%s: %+v, %q", name, now, problem(t, c))
 		}
 		o.install(os.Args[0])
+		o.config.Wrong = ""
+		o.write()
 	}
+	// However many come, and whenever.
+	for range 50 {
+		if err := o.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Report(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, c, Order{Verb: VerbGraceful})
 	if err := o.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}

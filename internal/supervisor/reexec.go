@@ -297,7 +297,10 @@ func (s *Supervisor) execute(t *task) error {
 	defer syscall.ForkLock.Unlock()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// A signal that comes while the programs change waits until the new one listens; by itself it would end the process.
+	// Signals that come while the programs change: SIGHUP and SIGINT are ignored until the new one listens, which reads the
+	// configuration later than that anyway. SIGUSR1 and SIGUSR2 wait. SIGTERM and SIGQUIT, which Go's runtime does not
+	// leave blocked, end the process in the few milliseconds until its first statement runs: that is a stop, if a hard one,
+	// for the processes follow when they find themselves alone.
 	var blocked, before unix.Sigset_t
 	for _, sig := range caught(s.signals) {
 		if n, ok := sig.(syscall.Signal); ok && n > 0 && n < 32 {
@@ -318,7 +321,13 @@ func (s *Supervisor) execute(t *task) error {
 			more = false
 		}
 	}
+	if s.options.Catch != nil {
+		signal.Ignore(syscall.SIGHUP, syscall.SIGINT)
+	}
 	restore := func(err error) error {
+		if s.options.Catch != nil {
+			s.options.Catch()
+		}
 		for _, fd := range saved.descriptors() {
 			syscall.CloseOnExec(fd)
 		}
@@ -528,10 +537,26 @@ func removePath(path string) error {
 
 // CatchSignals makes a channel of the signals that may mean something to a supervisor.
 func CatchSignals(also map[os.Signal]Action) chan os.Signal {
-	c := make(chan os.Signal, 16)
-	signal.Notify(c, caught(also)...)
+	c := earlySignals
+	if c == nil {
+		c = make(chan os.Signal, 16)
+	}
+	CatchAgain(c, also)
 	return c
 }
+
+// CatchAgain makes the signals arrive at the channel of [CatchSignals] again, and others that may mean something by now.
+func CatchAgain(c chan<- os.Signal, also map[os.Signal]Action) { signal.Notify(c, caught(also)...) }
+
+// earlySignals catches signals as early as can be in a program that takes its predecessor's place.
+var earlySignals = func() chan os.Signal {
+	if os.Getenv(envState) == "" {
+		return nil
+	}
+	c := make(chan os.Signal, 16)
+	signal.Notify(c, caught(nil)...)
+	return c
+}()
 
 // caught are the signals that a supervisor does not leave to the system.
 func caught(also map[os.Signal]Action) []os.Signal {

@@ -80,6 +80,9 @@ type Options struct {
 	Probe []string
 	// Args are the arguments with which the program on disk takes this one's place; nil are those that it was started with.
 	Args []string
+	// Catch makes the signals arrive again at the channel that Run was given: they are ignored at the moment of the exec, and
+	// one that fails brings them back. Without it they are not ignored.
+	Catch func()
 	// Extra is the caller's own, for whoever takes this program's place.
 	Extra json.RawMessage
 	// Keep are files that stay open for it, as [State.Kept].
