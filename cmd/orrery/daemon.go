@@ -61,8 +61,12 @@ func (b inBackground) start(ctx context.Context) (pid int, note string, err erro
 		line, _ := bufio.NewReader(io.LimitReader(said, 64<<10)).ReadString(0)
 		answer <- strings.TrimSuffix(line, "\x00")
 	}()
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var end error // once ended is closed
+	ended := make(chan struct{})
+	go func() {
+		end = cmd.Wait()
+		close(ended)
+	}()
 	ticks := time.NewTicker(100 * time.Millisecond)
 	defer ticks.Stop()
 	for {
@@ -72,12 +76,12 @@ func (b inBackground) start(ctx context.Context) (pid int, note string, err erro
 				return pid, strings.TrimSpace(note), nil
 			}
 			if text != "" {
-				_ = <-ended // with the status that it has just told
+				<-ended
 				return pid, "", failedStart(text)
 			}
 			answer = nil // it has closed its end without a word
-		case err := <-ended:
-			reason := fmt.Sprintf("it ended at once (%s)", endOf(err))
+		case <-ended:
+			reason := fmt.Sprintf("it ended at once (%s)", endOf(end))
 			select {
 			case text := <-answer:
 				if text != "" && !strings.HasPrefix(text, "ready") {
