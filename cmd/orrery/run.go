@@ -54,7 +54,8 @@ type server struct {
 	o     runOptions
 	log   *telemetry.Log
 	known kept
-	// cfg and plan are those of the configuration that was read last.
+	// cfg and plan are those of the configuration that was read last. Once the supervisor runs, mu guards them.
+	mu   sync.Mutex
 	cfg  *config.Config
 	plan *supervisor.Plan
 	// zerg are the addresses of sockets that a Zerg pool gave.
@@ -260,8 +261,7 @@ func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.
 		return none, fmt.Errorf("data_dir is %s now and was %s: that takes a stop and a start", cfg.DataDir, r.known.DataDir)
 	}
 	plan.Warnings = append(plan.Warnings, unserved(cfg.Jobs)...)
-	r.cfg, r.plan = cfg, plan
-	r.listenersOf(given)
+	r.listenersOf(plan, given)
 	for i, spec := range plan.Own {
 		if r.known.Admin != "" && spec.Bind == "unix:"+filepath.Join(runDir(cfg), adminSocket) {
 			plan.Own[i].Bind = "unix:" + filepath.Join(runDir(cfg), r.known.Admin)
@@ -278,15 +278,18 @@ func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.
 		wanted.Own = append(append(wanted.Own, pool.Socket), pool.Listeners...)
 	}
 	wanted.Specs, err = specsOf(cfg, plan)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cfg, r.plan = cfg, plan
 	return wanted, err
 }
 
 // listenersOf sets what web workers listen on besides what their part of the configuration says: a Zerg pool's sockets,
 // and, as gunicorn does it, systemd's in place of their own.
-func (r *server) listenersOf(given []*listen.Socket) {
+func (r *server) listenersOf(plan *supervisor.Plan, given []*listen.Socket) {
 	first := ""
 	var specs []listen.Spec
-	for _, p := range r.plan.Processes {
+	for _, p := range plan.Processes {
 		if p.Kind == supervisor.Web {
 			if first == "" {
 				first = p.Group
@@ -296,9 +299,9 @@ func (r *server) listenersOf(given []*listen.Socket) {
 	}
 	if len(given) > len(r.zerg) {
 		sockets := given[:len(given)-len(r.zerg)]
-		missing := listen.Match(sockets, uniqueSpecs(append(specs, r.plan.Own...)))
+		missing := listen.Match(sockets, uniqueSpecs(append(specs, plan.Own...)))
 		named := map[string]bool{}
-		for _, spec := range append(specs, r.plan.Own...) {
+		for _, spec := range append(specs, plan.Own...) {
 			named[spec.Bind] = true
 		}
 		r.given = nil
@@ -309,14 +312,14 @@ func (r *server) listenersOf(given []*listen.Socket) {
 		}
 		if len(r.given) > 0 {
 			for _, spec := range missing {
-				if !slices.ContainsFunc(r.plan.Own, func(own listen.Spec) bool { return own.Bind == spec.Bind }) {
+				if !slices.ContainsFunc(plan.Own, func(own listen.Spec) bool { return own.Bind == spec.Bind }) {
 					r.known.Replaced = append(r.known.Replaced, spec.Bind)
 				}
 			}
 		}
 	}
-	for i := range r.plan.Processes {
-		p := &r.plan.Processes[i]
+	for i := range plan.Processes {
+		p := &plan.Processes[i]
 		if p.Kind != supervisor.Web {
 			continue
 		}
@@ -449,11 +452,18 @@ func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *su
 	return err
 }
 
+// read is what was read last; nil when this program has just taken its predecessor's place.
+func (r *server) read() (*config.Config, *supervisor.Plan) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cfg, r.plan
+}
+
 // catch has all signals that may mean something come to the supervisor.
 func (r *server) catch() {
 	meant := map[os.Signal]supervisor.Action{}
-	if r.plan != nil {
-		for sig, action := range r.plan.Signals {
+	if _, plan := r.read(); plan != nil {
+		for sig, action := range plan.Signals {
 			meant[sig] = action
 		}
 	}
@@ -480,8 +490,8 @@ func (r *server) removePID(p *pidFile) {
 func (r *server) happened(e supervisor.Event) {
 	switch e.Kind {
 	case supervisor.AllReady:
-		if r.plan != nil {
-			greet(os.Stdout, r.cfg, r.plan.Processes)
+		if cfg, plan := r.read(); plan != nil {
+			greet(os.Stdout, cfg, plan.Processes)
 		}
 		if r.known.PIDFile2 != "" && r.pid2 == nil {
 			var err error
