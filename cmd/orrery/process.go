@@ -164,7 +164,7 @@ func (p *process) openStores(ctx context.Context) (err error) {
 	}
 	p.types = datatype.Default()
 	p.toolTypes = tool.RegistryDatatypes(p.types)
-	p.builds = datatype.DefaultBuilds()
+	p.builds = p.genomeBuilds()
 	p.users = user.New(p.db, p.ids, userOptions(p.cfg))
 	p.locked = &jobLock{path: filepath.Join(runDir(p.cfg), "job_lock")}
 	box := <-boxes
@@ -331,4 +331,26 @@ func (l *jobLock) SetLocked(locked bool) error {
 		return err
 	}
 	return nil
+}
+
+// genomeBuilds reads builds_file_path, which begins in tool_data_path.
+func (p *process) genomeBuilds() []datatype.Build {
+	path := p.cfg.String("builds_file_path")
+	if path != "" && !filepath.IsAbs(path) {
+		path = filepath.Join(p.cfg.ToolDataPath, path)
+	}
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) && !p.cfg.IsSet("builds_file_path") {
+		return datatype.DefaultBuilds()
+	}
+	var builds []datatype.Build
+	if err == nil {
+		defer file.Close()
+		builds, err = datatype.ParseBuilds(file)
+	}
+	if err != nil {
+		p.log.Warn("the genome builds cannot be read, and only the unspecified one is offered", "builds_file_path", path, "error", err)
+		return datatype.DefaultBuilds()
+	}
+	return builds
 }

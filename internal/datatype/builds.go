@@ -24,8 +24,8 @@ type Build struct {
 // Galaxy does.
 var unspecified = Build{Unspecified, "unspecified (?)"}
 
-// DefaultBuilds is what GET /api/genomes lists before an administrator has
-// installed a builds file: the unspecified one.
+// DefaultBuilds is what GET /api/genomes lists where no builds file is
+// installed: the unspecified one.
 func DefaultBuilds() []Build { return []Build{unspecified} }
 
 // ParseBuilds reads a builds file (key, tab, name; # begins a comment), as the

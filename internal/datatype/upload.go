@@ -289,14 +289,9 @@ func convertText(path string, o UploadOptions) (made string, did conversion, err
 	return out.Name(), did, err
 }
 
-// ConvertText copies text, with lines ended by \n (a last line without an end
-// gets one) and with runs of white space turned to single tabs, as asked. It
-// reports what it changed.
-func ConvertText(in io.Reader, out io.Writer, posixLines, spaceToTab bool) (newlines, spaces bool, err error) {
-	did, err := convert(in, out, posixLines, spaceToTab)
-	return did.newlines, did.spaces, err
-}
-
+// convert copies text, with lines ended by \n (a last line without an end gets
+// one) and with runs of white space turned to single tabs, as asked. It reports
+// what it changed.
 func convert(in io.Reader, out io.Writer, posix, tabs bool) (did conversion, err error) {
 	buf := make([]byte, convertBlock)
 	res := make([]byte, 0, convertBlock+1)

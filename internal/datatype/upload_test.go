@@ -9,7 +9,7 @@ import (
 	"testing/iotest"
 )
 
-func TestConvertText(t *testing.T) {
+func TestConvert(t *testing.T) {
 	for _, c := range []struct {
 		in           string
 		posix, tabs  bool
@@ -26,15 +26,15 @@ func TestConvertText(t *testing.T) {
 	} {
 		for name, in := range map[string]*strings.Reader{"whole": strings.NewReader(c.in), "byte by byte": strings.NewReader(c.in)} {
 			var out bytes.Buffer
-			var lines, space bool
+			var did conversion
 			var err error
 			if name == "whole" {
-				lines, space, err = ConvertText(in, &out, c.posix, c.tabs)
+				did, err = convert(in, &out, c.posix, c.tabs)
 			} else {
-				lines, space, err = ConvertText(iotest.OneByteReader(in), &out, c.posix, c.tabs)
+				did, err = convert(iotest.OneByteReader(in), &out, c.posix, c.tabs)
 			}
-			if err != nil || out.String() != c.want || lines != c.lines || space != c.space {
-				t.Errorf("%q (%s): %q, lines %v, spaces %v, %v", c.in, name, out.String(), lines, space, err)
+			if err != nil || out.String() != c.want || did.newlines != c.lines || did.spaces != c.space {
+				t.Errorf("%q (%s): %q, %+v, %v", c.in, name, out.String(), did, err)
 			}
 		}
 	}

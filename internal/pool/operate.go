@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -274,13 +273,4 @@ func Waiting(ctx context.Context, db *store.DB) ([]WaitingTarget, error) {
 		}
 	}
 	return waiting, nil
-}
-
-// String says in words who is waited for.
-func (w WaitingTarget) String() string {
-	why := "no living process serves it"
-	if w.Drained {
-		why = "every process that serves it is drained"
-	}
-	return fmt.Sprintf("%s: %d new jobs and %d under way wait; %s", w.Target, w.New, w.Held, why)
 }

@@ -185,12 +185,6 @@ func SetPreference(ctx context.Context, tx *Tx, userID int64, name, value string
 	return err
 }
 
-// DeletePreference forgets one preference.
-func DeletePreference(ctx context.Context, tx *Tx, userID int64, name string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM user_preference WHERE user_id = ? AND name = ?`, userID, name)
-	return err
-}
-
 // lockUser makes transactions about one account follow each other.
 func lockUser(ctx context.Context, tx *Tx, userID int64) error {
 	return lockRow(ctx, tx, "galaxy_user", userID)

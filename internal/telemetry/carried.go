@@ -24,9 +24,6 @@ func With(ctx context.Context, key string, value any) context.Context {
 // WithRequest returns a context whose log lines say request=ID.
 func WithRequest(ctx context.Context, id string) context.Context { return With(ctx, "request", id) }
 
-// WithJob returns a context whose log lines say job=ID, by its number in the database.
-func WithJob(ctx context.Context, id int64) context.Context { return With(ctx, "job", id) }
-
 // carriedBy gives what a record's line says on behalf of its context, oldest first: nothing twice, and nothing that the
 // record itself says.
 func carriedBy(ctx context.Context, r slog.Record) []slog.Attr {

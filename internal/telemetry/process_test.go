@@ -127,7 +127,7 @@ func TestLinesCarryTheIdsOfTheirContext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx := WithJob(WithRequest(t.Context(), "abc"), 7)
+		ctx := With(WithRequest(t.Context(), "abc"), "job", 7)
 		log.InfoContext(ctx, "done", "n", 1)
 		log.InfoContext(ctx, "other", "job", 8)
 		got := out.String()

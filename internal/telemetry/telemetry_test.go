@@ -3,10 +3,8 @@ package telemetry
 import (
 	"bytes"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -97,50 +95,6 @@ func TestParseLevel(t *testing.T) {
 	}
 }
 
-func TestMemoryOfATree(t *testing.T) {
-	cmd := exec.Command("cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	// Once it has echoed, it is cat and no longer the copy of this process that becomes cat.
-	if _, err := in.Write([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := out.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	tree, err := Tree(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for _, p := range tree {
-		found = found || p.PID == cmd.Process.Pid && p.Command == "cat" && p.Parent == os.Getpid() && p.Memory.PSS > 0
-	}
-	if tree[0].PID != os.Getpid() || tree[0].Memory.PSS <= 0 || tree[0].Memory.RSS < tree[0].Memory.PSS || !found {
-		t.Errorf("tree: %+v", tree)
-	}
-	sum, err := TreeMemory(os.Getpid())
-	if err != nil || sum.PSS < tree[0].Memory.Private {
-		t.Errorf("sum: %+v, %v", sum, err)
-	}
-	in.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ProcessMemory(cmd.Process.Pid); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("an ended process: %v", err)
-	}
-}
-
 func FuzzLine(f *testing.F) {
 	f.Add("message\n", "key", "va\"lue\x00")
 	f.Add("\xff\u2028", "", "=")
@@ -153,16 +107,6 @@ func FuzzLine(f *testing.F) {
 		log.With(key, value).Info(message, key, value)
 		if line := out.String(); strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") || strings.ContainsAny(line, "\r\x00\x1b") {
 			t.Fatalf("not one line: %q", line)
-		}
-	})
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add("7 (a) b) S 1 7 7")
-	f.Add("(")
-	f.Fuzz(func(t *testing.T, stat string) {
-		if p, ok := parseStat(7, stat); ok && p.PID != 7 {
-			t.Fatal("another process")
 		}
 	})
 }
