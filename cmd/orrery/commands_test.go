@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 )
 
@@ -341,8 +342,8 @@ func TestPIDFile(t *testing.T) {
 func TestStatusInWords(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	reports := []supervisor.Report{{Name: "orrery", PID: 7, Version: "1", Since: at, Processes: []supervisor.ProcessReport{
-		{Name: "main.1", Kind: supervisor.Web, State: "ready", PID: 8, Since: at.Add(time.Minute), Memory: 15_400_000},
-		{Name: "handler_0", Kind: supervisor.Handler, State: "crashing", Restarts: 5, Detail: "it ended with status 1"},
+		{Name: "main.1", Kind: deployment.Web, State: "ready", PID: 8, Since: at.Add(time.Minute), Memory: 15_400_000},
+		{Name: "handler_0", Kind: deployment.Handler, State: "crashing", Restarts: 5, Detail: "it ended with status 1"},
 	}}}
 	for _, c := range []struct {
 		names  []string

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 )
 
@@ -260,7 +261,7 @@ func processNames(before []string) []string {
 			return
 		}
 		if len(c.reports) == 0 {
-			plan, err := supervisor.NewPlan(c.cfg, supervisor.EngineOf(c.cfg.Database))
+			plan, err := deployment.NewPlan(c.cfg, deployment.EngineOf(c.cfg.Database))
 			if err != nil {
 				answer <- nil
 				return
@@ -272,7 +273,7 @@ func processNames(before []string) []string {
 			c.reports = append(c.reports, report)
 		}
 		var all []string
-		kinds := map[supervisor.Kind]bool{}
+		kinds := map[deployment.Kind]bool{}
 		for _, r := range c.reports {
 			for _, p := range r.Processes {
 				kinds[p.Kind] = true
@@ -281,10 +282,10 @@ func processNames(before []string) []string {
 				}
 			}
 		}
-		if kinds[supervisor.Web] {
+		if kinds[deployment.Web] {
 			all = append(all, "gunicorn\tall web workers")
 		}
-		if kinds[supervisor.Handler] {
+		if kinds[deployment.Handler] {
 			all = append(all, "handlers\tall job handlers")
 		}
 		answer <- all

@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"orrery/internal/config"
-	"orrery/internal/supervisor"
+	"orrery/internal/deployment"
 )
 
 // configFlag adds the option that names galaxy.yml.
@@ -48,9 +48,9 @@ func checkConfig(args []string) error {
 		return err
 	}
 	cfg, problems, err := load(*path)
-	var plan *supervisor.Plan
+	var plan *deployment.Plan
 	if err == nil {
-		if plan, err = supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database)); plan != nil {
+		if plan, err = deployment.NewPlan(cfg, deployment.EngineOf(cfg.Database)); plan != nil {
 			plan.Warnings = append(plan.Warnings, unserved(cfg.Jobs)...)
 		}
 		err = together(err, checkRules(cfg))
@@ -88,7 +88,7 @@ func together(a, b error) error {
 // printCheck writes what `orrery config check --json` says: the problems of the
 // files, those that keep the server from starting included, and the plan if
 // there is one.
-func printCheck(w io.Writer, problems []config.Problem, plan *supervisor.Plan, err error) error {
+func printCheck(w io.Writer, problems []config.Problem, plan *deployment.Plan, err error) error {
 	type problem struct {
 		Severity string `json:"severity"`
 		File     string `json:"file,omitempty"`
@@ -99,8 +99,8 @@ func printCheck(w io.Writer, problems []config.Problem, plan *supervisor.Plan, e
 	out := struct {
 		OK       bool                `json:"ok"`
 		Problems []problem           `json:"problems"`
-		Running  *supervisor.Running `json:"running,omitempty"`
-		Plan     *supervisor.Plan    `json:"plan,omitempty"`
+		Running  *deployment.Running `json:"running,omitempty"`
+		Plan     *deployment.Plan    `json:"plan,omitempty"`
 	}{OK: err == nil, Problems: []problem{}, Plan: plan}
 	if plan != nil {
 		running := plan.Running()

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 )
 
@@ -143,9 +144,9 @@ func (c *control) label(r supervisor.Report) string {
 }
 
 // services are names for all processes of a kind, as gravity has them.
-var services = map[string]supervisor.Kind{
-	"gunicorn": supervisor.Web, "web": supervisor.Web, "uwsgi": supervisor.Web,
-	"handler": supervisor.Handler, "handlers": supervisor.Handler,
+var services = map[string]deployment.Kind{
+	"gunicorn": deployment.Web, "web": deployment.Web, "uwsgi": deployment.Web,
+	"handler": deployment.Handler, "handlers": deployment.Handler,
 }
 
 // named tells whether a process is meant by a name.

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 )
 
@@ -46,7 +47,7 @@ func (c *control) logs(names []string) ([]string, error) {
 	if c.quiet {
 		return []string{own}, nil
 	}
-	plan, err := supervisor.NewPlan(c.cfg, supervisor.EngineOf(c.cfg.Database))
+	plan, err := deployment.NewPlan(c.cfg, deployment.EngineOf(c.cfg.Database))
 	if err != nil && len(c.reports) == 0 {
 		return nil, err
 	}

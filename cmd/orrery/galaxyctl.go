@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 )
 
@@ -85,7 +86,7 @@ type instance struct {
 	RunDir         string             `json:"run_dir"`
 	User           string             `json:"galaxy_user,omitempty"`
 	Group          string             `json:"galaxy_group,omitempty"`
-	Plan           *supervisor.Plan   `json:"plan"`
+	Plan           *deployment.Plan   `json:"plan"`
 	Changed        bool               `json:"config_changed"`
 	Supervisors    []supervisorOfShow `json:"supervisors"`
 }
@@ -111,7 +112,7 @@ func runShow(args []string) error {
 		return usageError("there is no instance %q; this configuration is the instance %s", rest[0], c.cfg.Gravity.InstanceName)
 	}
 	defer c.notices()
-	plan, err := supervisor.NewPlan(c.cfg, supervisor.EngineOf(c.cfg.Database))
+	plan, err := deployment.NewPlan(c.cfg, deployment.EngineOf(c.cfg.Database))
 	if err != nil {
 		return err
 	}
@@ -425,7 +426,7 @@ func runExec(args []string) error {
 	if err := c.read(); err != nil {
 		return err
 	}
-	plan, err := supervisor.NewPlan(c.cfg, supervisor.EngineOf(c.cfg.Database))
+	plan, err := deployment.NewPlan(c.cfg, deployment.EngineOf(c.cfg.Database))
 	if err != nil {
 		return err
 	}
@@ -451,11 +452,11 @@ func runExec(args []string) error {
 }
 
 // serviceNames are what exec can run.
-func serviceNames(plan *supervisor.Plan) []string {
+func serviceNames(plan *deployment.Plan) []string {
 	var out []string
 	for _, p := range plan.Processes {
 		name := p.ServerName
-		if p.Kind == supervisor.Web {
+		if p.Kind == deployment.Web {
 			name = "gunicorn"
 		}
 		if !slices.Contains(out, name) {
@@ -467,8 +468,8 @@ func serviceNames(plan *supervisor.Plan) []string {
 
 // serviceCommand is the command of a service, as the supervisor itself would
 // start it, with what it adds to the environment.
-func serviceCommand(cfg *config.Config, plan *supervisor.Plan, name string, number int) (command, environment []string, err error) {
-	var found []supervisor.Planned
+func serviceCommand(cfg *config.Config, plan *deployment.Plan, name string, number int) (command, environment []string, err error) {
+	var found []deployment.Planned
 	for _, p := range plan.Processes {
 		if named(supervisor.ProcessReport{Name: p.ServerName, Group: p.Group, Kind: p.Kind}, name) {
 			found = append(found, p)
@@ -481,7 +482,7 @@ func serviceCommand(cfg *config.Config, plan *supervisor.Plan, name string, numb
 	if cfg.Path == "" {
 		at = nil
 	}
-	if found[0].Kind == supervisor.Web {
+	if found[0].Kind == deployment.Web {
 		return append([]string{"web"}, at...), nil, nil
 	}
 	switch {

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/pool"
 	"orrery/internal/store"
-	"orrery/internal/supervisor"
 )
 
 // decide derives who handles which job, as every process of this configuration
@@ -27,7 +27,7 @@ func (p *process) decide(ctx context.Context) error {
 		// all processes follow from the supervisor's.
 		cfg.ServerName = f.baseName
 	}
-	if p.plan, err = supervisor.NewPlan(&cfg, engine); err != nil {
+	if p.plan, err = deployment.NewPlan(&cfg, engine); err != nil {
 		return err
 	}
 	own, planned := p.plan.Process(f.serverName)
@@ -69,7 +69,7 @@ func (p *process) decide(ctx context.Context) error {
 }
 
 // assignOptions are how a process of the plan assigns the jobs it creates.
-func assignOptions(plan *supervisor.Plan, serverName string) pool.AssignOptions {
+func assignOptions(plan *deployment.Plan, serverName string) pool.AssignOptions {
 	h := &plan.Handling
 	farms := make([]string, 0, len(h.Farms))
 	for tag := range h.Farms {
@@ -86,41 +86,41 @@ func (p *process) assign(ctx context.Context, toolID string) (string, error) {
 }
 
 // engineOf asks the database what it is able to do for assigning jobs.
-func engineOf(ctx context.Context, db *store.DB) (supervisor.Engine, error) {
+func engineOf(ctx context.Context, db *store.DB) (deployment.Engine, error) {
 	var version string
 	switch db.Engine() {
 	case store.PostgreSQL:
 		if err := db.QueryRow(ctx, "SHOW server_version").Scan(&version); err != nil {
-			return supervisor.Engine{}, err
+			return deployment.Engine{}, err
 		}
 		return postgreSQL(version), nil
 	case store.MySQL:
 		if err := db.QueryRow(ctx, "SELECT VERSION()").Scan(&version); err != nil {
-			return supervisor.Engine{}, err
+			return deployment.Engine{}, err
 		}
 		return mySQL(version), nil
 	default:
 		// Claims are made under the lock of the one writer, which does the same.
-		return supervisor.Engine{Name: "SQLite"}, nil
+		return deployment.Engine{Name: "SQLite"}, nil
 	}
 }
 
-func postgreSQL(version string) supervisor.Engine {
+func postgreSQL(version string) deployment.Engine {
 	number, _, _ := strings.Cut(version, " ")
-	return supervisor.Engine{Name: "PostgreSQL " + number, NoSkipLocked: before(number, 9, 5)}
+	return deployment.Engine{Name: "PostgreSQL " + number, NoSkipLocked: before(number, 9, 5)}
 }
 
 // mySQL reads the answer to VERSION(): 8.0.36, 10.11.6-MariaDB-0+deb12u1, or
 // 5.5.5-10.11.6-MariaDB as some servers say for the sake of old clients.
-func mySQL(version string) supervisor.Engine {
+func mySQL(version string) deployment.Engine {
 	number, rest, _ := strings.Cut(version, "-")
 	if !strings.Contains(version, "MariaDB") {
-		return supervisor.Engine{Name: "MySQL " + number, NoSkipLocked: before(number, 8, 0)}
+		return deployment.Engine{Name: "MySQL " + number, NoSkipLocked: before(number, 8, 0)}
 	}
 	if number == "5.5.5" && !strings.HasPrefix(rest, "MariaDB") {
 		number, _, _ = strings.Cut(rest, "-")
 	}
-	return supervisor.Engine{Name: "MariaDB " + number, NoSkipLocked: before(number, 10, 6)}
+	return deployment.Engine{Name: "MariaDB " + number, NoSkipLocked: before(number, 10, 6)}
 }
 
 // before tells whether a version is older than major.minor. What is no version is

@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/pool"
 	"orrery/internal/store"
-	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
 )
 
@@ -45,7 +45,7 @@ func TestEngines(t *testing.T) {
 // assigner that runs, from each process, and looks at which processes claim what
 // it wrote: the plan's word and what happens are the same.
 func TestAssignedJobsAreTaken(t *testing.T) {
-	documents := "../../internal/supervisor/testdata/"
+	documents := "../../internal/deployment/testdata/"
 	read := func(name string) string {
 		data, err := os.ReadFile(documents + name)
 		if err != nil {
@@ -74,7 +74,7 @@ func TestAssignedJobsAreTaken(t *testing.T) {
 			plan := planOf(t, files[0], files[1])
 			h := &plan.Handling
 			for _, creator := range plan.Processes {
-				if creator.Kind != supervisor.Web {
+				if creator.Kind != deployment.Web {
 					continue
 				}
 				assigner := pool.NewAssigner(assignOptions(plan, creator.ServerName))
@@ -126,7 +126,7 @@ func TestPartOfAProcess(t *testing.T) {
 			dir := t.TempDir()
 			files := map[string]string{"galaxy.yml": test.galaxy}
 			if test.jobConf != "" {
-				data, err := os.ReadFile("../../internal/supervisor/testdata/scaling-22.01/" + test.jobConf)
+				data, err := os.ReadFile("../../internal/deployment/testdata/scaling-22.01/" + test.jobConf)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -181,7 +181,7 @@ func withLocal(jobConf string) string {
 
 // planOf plans for a galaxy.yml and a job_conf.xml, to which a local runner and
 // destination are added.
-func planOf(t *testing.T, galaxy, jobConf string) *supervisor.Plan {
+func planOf(t *testing.T, galaxy, jobConf string) *deployment.Plan {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "galaxy.yml"), []byte(galaxy), 0o600); err != nil {
@@ -196,7 +196,7 @@ func planOf(t *testing.T, galaxy, jobConf string) *supervisor.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := supervisor.NewPlan(c, supervisor.EngineOf(c.Database))
+	plan, err := deployment.NewPlan(c, deployment.EngineOf(c.Database))
 	if err != nil {
 		t.Fatal(err)
 	}

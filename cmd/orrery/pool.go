@@ -16,10 +16,10 @@ import (
 	"time"
 
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/galaxy"
 	"orrery/internal/pool"
 	"orrery/internal/store"
-	"orrery/internal/supervisor"
 	"orrery/internal/wake"
 )
 
@@ -218,7 +218,7 @@ func (c *poolCommand) targets(ctx context.Context) (targets []string, tools map[
 	if err != nil {
 		return nil, nil, err
 	}
-	plan, err := supervisor.NewPlan(c.cfg, engine)
+	plan, err := deployment.NewPlan(c.cfg, engine)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "orrery pool: what the configuration says of handlers is left out: %v\n", err)
 		return nil, nil, nil
@@ -229,7 +229,7 @@ func (c *poolCommand) targets(ctx context.Context) (targets []string, tools map[
 
 // targetsOf gives the values of job.handler that jobs are sent to, and for each
 // what is sent there.
-func targetsOf(h *supervisor.Handling) (targets []string, tools map[string][]string) {
+func targetsOf(h *deployment.Handling) (targets []string, tools map[string][]string) {
 	tools = map[string][]string{}
 	add := func(target, what string) {
 		if !slices.Contains(targets, target) {

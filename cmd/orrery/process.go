@@ -17,6 +17,7 @@ import (
 
 	"orrery/internal/config"
 	"orrery/internal/datatype"
+	"orrery/internal/deployment"
 	"orrery/internal/galaxy"
 	"orrery/internal/job"
 	"orrery/internal/listen"
@@ -38,8 +39,8 @@ type process struct {
 	log       *telemetry.Log
 	seen      *seen
 	child     *supervisor.Child
-	plan      *supervisor.Plan
-	own       supervisor.Planned // this process in the plan, if it is one of it
+	plan      *deployment.Plan
+	own       deployment.Planned // this process in the plan, if it is one of it
 	assigner  *pool.Assigner
 	sockets   []*listen.Socket
 	ids       *galaxy.IDCodec

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"orrery/internal/supervisor"
+	"orrery/internal/deployment"
 )
 
 // attacker is the user as whom the server serves, and whom somebody else has
@@ -84,7 +84,7 @@ func TestNothingOfRootsIsGivenAwayByALink(t *testing.T) {
 
 func TestRootMakesFilesAsTheUserWhereTheUserCouldHaveLaidLinks(t *testing.T) {
 	roots, theirs := rootsFolders(t)
-	r := &server{plan: &supervisor.Plan{User: "54321", Group: "54321"}}
+	r := &server{plan: &deployment.Plan{User: "54321", Group: "54321"}}
 	write := func(path string) error {
 		return r.asUser(path, func() error {
 			f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

@@ -23,6 +23,7 @@ import (
 
 	"orrery/internal/admin"
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/listen"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
@@ -34,7 +35,7 @@ type runOptions struct {
 	// Name is that of the control socket: “orrery” for `orrery run`, “web”, “uwsgi”.
 	Name string
 	// Scope is which of the configuration's processes are started.
-	Scope supervisor.Scope
+	Scope deployment.Scope
 	// Load reads the configuration; it is called again at each reload, and by the probe of a new program.
 	Load func() (*config.Config, []config.Problem, error)
 	// PIDFile is written early, PIDFile2 once every process is ready; "" is none. Relative ones begin at the folder that
@@ -57,7 +58,7 @@ type server struct {
 	// cfg and plan are those of the configuration that was read last. Once the supervisor runs, mu guards them.
 	mu   sync.Mutex
 	cfg  *config.Config
-	plan *supervisor.Plan
+	plan *deployment.Plan
 	// zerg are the addresses of sockets that a Zerg pool gave.
 	zerg []listen.Spec
 	// given are the addresses of sockets that systemd gave and that the configuration does not name.
@@ -249,7 +250,7 @@ const zergPatience = 30 * time.Second
 // wanted makes of a configuration what the supervisor is to run, or says why it cannot.
 func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.Wanted, error) {
 	var none supervisor.Wanted
-	plan, err := supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database))
+	plan, err := deployment.NewPlan(cfg, deployment.EngineOf(cfg.Database))
 	if err != nil {
 		return none, err
 	}
@@ -267,7 +268,7 @@ func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.
 			plan.Own[i].Bind = "unix:" + filepath.Join(runDir(cfg), r.known.Admin)
 		}
 	}
-	wanted := supervisor.Wanted{Config: cfg.Path, Files: filesOf(cfg), Own: slices.Clone(plan.Own), Signals: map[os.Signal]supervisor.Action{}, DrainLimit: cfg.DrainLimit}
+	wanted := supervisor.Wanted{Config: cfg.Path, Files: filesOf(cfg), Own: slices.Clone(plan.Own), Signals: map[os.Signal]deployment.Action{}, DrainLimit: cfg.DrainLimit}
 	for sig, action := range plan.Signals {
 		wanted.Signals[sig] = action
 	}
@@ -286,11 +287,11 @@ func (r *server) wanted(cfg *config.Config, given []*listen.Socket) (supervisor.
 
 // listenersOf sets what web workers listen on besides what their part of the configuration says: a Zerg pool's sockets,
 // and, as gunicorn does it, systemd's in place of their own.
-func (r *server) listenersOf(plan *supervisor.Plan, given []*listen.Socket) {
+func (r *server) listenersOf(plan *deployment.Plan, given []*listen.Socket) {
 	first := ""
 	var specs []listen.Spec
 	for _, p := range plan.Processes {
-		if p.Kind == supervisor.Web {
+		if p.Kind == deployment.Web {
 			if first == "" {
 				first = p.Group
 			}
@@ -320,7 +321,7 @@ func (r *server) listenersOf(plan *supervisor.Plan, given []*listen.Socket) {
 	}
 	for i := range plan.Processes {
 		p := &plan.Processes[i]
-		if p.Kind != supervisor.Web {
+		if p.Kind != deployment.Web {
 			continue
 		}
 		p.Listeners = slices.DeleteFunc(slices.Clone(p.Listeners), func(s listen.Spec) bool { return slices.Contains(r.known.Replaced, s.Bind) })
@@ -453,7 +454,7 @@ func (r *server) run(wanted supervisor.Wanted, given []*listen.Socket, state *su
 }
 
 // read is what was read last; nil when this program has just taken its predecessor's place.
-func (r *server) read() (*config.Config, *supervisor.Plan) {
+func (r *server) read() (*config.Config, *deployment.Plan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.cfg, r.plan
@@ -461,7 +462,7 @@ func (r *server) read() (*config.Config, *supervisor.Plan) {
 
 // catch has all signals that may mean something come to the supervisor.
 func (r *server) catch() {
-	meant := map[os.Signal]supervisor.Action{}
+	meant := map[os.Signal]deployment.Action{}
 	if _, plan := r.read(); plan != nil {
 		for sig, action := range plan.Signals {
 			meant[sig] = action
@@ -596,7 +597,7 @@ func (r *server) handFolders() error {
 }
 
 // specsOf says how each planned process is started.
-func specsOf(cfg *config.Config, plan *supervisor.Plan) ([]supervisor.Spec, error) {
+func specsOf(cfg *config.Config, plan *deployment.Plan) ([]supervisor.Spec, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -614,7 +615,7 @@ func specsOf(cfg *config.Config, plan *supervisor.Plan) ([]supervisor.Spec, erro
 	var specs []supervisor.Spec
 	for _, p := range plan.Processes {
 		command := string(p.Kind)
-		if p.Kind == supervisor.Web {
+		if p.Kind == deployment.Web {
 			command = "worker"
 		}
 		args := []string{command, "-c", cfg.Path, "--server-name", p.ServerName}
@@ -622,7 +623,7 @@ func specsOf(cfg *config.Config, plan *supervisor.Plan) ([]supervisor.Spec, erro
 			args = []string{command, "--no-config", "--server-name", p.ServerName}
 		}
 		args = append(args, "--base-name", cfg.ServerName)
-		if p.HandleJobs && p.Kind == supervisor.Web {
+		if p.HandleJobs && p.Kind == deployment.Web {
 			args = append(args, "--handle-jobs")
 		}
 		for _, tag := range p.Tags {
@@ -644,7 +645,7 @@ func specsOf(cfg *config.Config, plan *supervisor.Plan) ([]supervisor.Spec, erro
 			Umask: p.Umask, ReadyTimeout: p.ReadyTimeout, RestartTimeout: p.RestartTimeout, StopTimeout: p.StopTimeout,
 			MemoryLimit: int64(p.MemoryLimit * (1 << 30)), Stamp: hex.EncodeToString(sum[:8]),
 		}
-		if p.Kind == supervisor.Web {
+		if p.Kind == deployment.Web {
 			spec.Listen = p.Listeners
 		}
 		specs = append(specs, spec)
@@ -654,7 +655,7 @@ func specsOf(cfg *config.Config, plan *supervisor.Plan) ([]supervisor.Spec, erro
 
 // assigning is what a process that creates jobs has to know of the others. Where handlers find jobs by their tags, it need
 // not know who they are, and more of them change nothing for it.
-func assigning(h supervisor.Handling) supervisor.Handling {
+func assigning(h deployment.Handling) deployment.Handling {
 	if h.Locks() {
 		h.Members, h.Mappings, h.Unmapped = nil, nil, nil
 	}
@@ -778,7 +779,7 @@ func (r *server) listening() (sockets []*listen.Socket) {
 }
 
 // greet says in a few lines that the server is up, and what to do next.
-func greet(w io.Writer, cfg *config.Config, plan []supervisor.Planned) {
+func greet(w io.Writer, cfg *config.Config, plan []deployment.Planned) {
 	var addresses []string
 	for _, p := range plan {
 		for _, s := range p.Listeners {
@@ -789,7 +790,7 @@ func greet(w io.Writer, cfg *config.Config, plan []supervisor.Planned) {
 	}
 	web, handlers := 0, 0
 	for _, p := range plan {
-		if p.Kind == supervisor.Web {
+		if p.Kind == deployment.Web {
 			web++
 		} else {
 			handlers++

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 )
 
@@ -44,7 +45,7 @@ func runCommand(args []string) error {
 // for.
 func superviseAll(path string, files startOptions, daemon bool, args []string) error {
 	o := runOptions{
-		Name: "orrery", Scope: supervisor.ScopeAll, Load: loader(path), PIDFile: files.pidFile, LogFile: files.logFile, Daemon: daemon, Args: args,
+		Name: "orrery", Scope: deployment.ScopeAll, Load: loader(path), PIDFile: files.pidFile, LogFile: files.logFile, Daemon: daemon, Args: args,
 	}
 	// What is wrong with the configuration is said by superviseServer.
 	if cfg, _, _ := o.Load(); cfg != nil {
@@ -155,7 +156,7 @@ func (c *control) startServer(names []string, o startOptions) error {
 	if _, _, err := load(c.config); err != nil {
 		return err
 	}
-	if warning := supervisor.DaemonWarning(c.cfg); warning != "" {
+	if warning := deployment.DaemonWarning(c.cfg); warning != "" {
 		fmt.Fprintln(c.errors, "warning: "+warning)
 	}
 	if err := c.refuseOther(o.pidFile); err != nil {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 	"orrery/internal/units"
 )
@@ -118,7 +119,7 @@ func runUpdate(args []string) error {
 type updating struct {
 	*control
 	o       updateOptions
-	planned *supervisor.Plan
+	planned *deployment.Plan
 	site    *units.Site
 	report  updateReport
 }
@@ -146,7 +147,7 @@ func (u *updating) plan() error {
 		return err
 	}
 	u.cfg = cfg
-	if u.planned, err = supervisor.NewPlan(cfg, supervisor.EngineOf(cfg.Database)); err != nil {
+	if u.planned, err = deployment.NewPlan(cfg, deployment.EngineOf(cfg.Database)); err != nil {
 		return err
 	}
 	if err := checkRules(cfg); err != nil {

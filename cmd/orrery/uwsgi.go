@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"orrery/internal/config"
-	"orrery/internal/supervisor"
+	"orrery/internal/deployment"
 )
 
 // runUwsgi is `orrery uwsgi`, and what the program does under the name uwsgi:
@@ -31,7 +31,7 @@ func runUwsgi(args []string) error {
 	if err := os.Setenv(config.UwsgiArgsVariable, config.ArgsValue(a.Options)); err != nil {
 		return err
 	}
-	o := runOptions{Name: "uwsgi", Scope: supervisor.ScopeUwsgi, Load: loader(a.File), Args: []string{"uwsgi"}}
+	o := runOptions{Name: "uwsgi", Scope: deployment.ScopeUwsgi, Load: loader(a.File), Args: []string{"uwsgi"}}
 	switch {
 	case a.File != "":
 		o.Args = append(o.Args, "--yaml", a.File)

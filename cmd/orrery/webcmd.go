@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"orrery/internal/config"
-	"orrery/internal/supervisor"
+	"orrery/internal/deployment"
 )
 
 // gunicornFlag is an option of Gunicorn's. What is given goes into words as
@@ -95,7 +95,7 @@ func runWebCommand(args []string) error {
 	if err := os.Unsetenv("GUNICORN_CMD_ARGS"); err != nil {
 		return err
 	}
-	o := runOptions{Name: "web", Scope: supervisor.ScopeWeb, Args: append([]string{"web"}, configArgs(path)...)}
+	o := runOptions{Name: "web", Scope: deployment.ScopeWeb, Args: append([]string{"web"}, configArgs(path)...)}
 	words, check, err := o.takeGunicorn(words)
 	if err != nil {
 		return err

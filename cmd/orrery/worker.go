@@ -15,13 +15,13 @@ import (
 	"orrery/internal/api"
 	"orrery/internal/config"
 	"orrery/internal/dataset"
+	"orrery/internal/deployment"
 	"orrery/internal/galaxy"
 	"orrery/internal/history"
 	"orrery/internal/job"
 	"orrery/internal/listen"
 	"orrery/internal/pool"
 	"orrery/internal/store"
-	"orrery/internal/supervisor"
 	"orrery/internal/upload"
 	"orrery/internal/web"
 	"orrery/internal/web/client"
@@ -118,7 +118,7 @@ func (p *process) listen() (err error) {
 	}
 	specs := p.own.Listeners
 	for _, other := range p.plan.Processes {
-		if len(specs) == 0 && other.Kind == supervisor.Web {
+		if len(specs) == 0 && other.Kind == deployment.Web {
 			specs = other.Listeners
 		}
 	}

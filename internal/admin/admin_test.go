@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/listen"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
@@ -48,10 +49,10 @@ func serve(t *testing.T) *fixture {
 	f.handler.Handles(4, nil, func() map[string]int { return nil })
 	since := time.Unix(1700000000, 0)
 	f.report = supervisor.Report{Name: "orrery", PID: os.Getpid(), Version: "1", Since: since, Processes: []supervisor.ProcessReport{
-		{Name: "handler_0", Kind: supervisor.Handler, State: "ready", PID: os.Getpid(), Since: since, Memory: 1 << 20},
-		{Name: "main.1", Kind: supervisor.Web, State: "draining", PID: 1, Since: since},
-		{Name: "main.1", Kind: supervisor.Web, State: "ready", PID: os.Getpid(), Since: since, Restarts: 2, Generation: 1},
-		{Name: "main.2", Kind: supervisor.Web, State: "starting", PID: 2, Since: since},
+		{Name: "handler_0", Kind: deployment.Handler, State: "ready", PID: os.Getpid(), Since: since, Memory: 1 << 20},
+		{Name: "main.1", Kind: deployment.Web, State: "draining", PID: 1, Since: since},
+		{Name: "main.1", Kind: deployment.Web, State: "ready", PID: os.Getpid(), Since: since, Restarts: 2, Generation: 1},
+		{Name: "main.2", Kind: deployment.Web, State: "starting", PID: 2, Since: since},
 	}}
 	var sockets []*listen.Socket
 	for _, protocol := range []listen.Protocol{listen.Admin, listen.Stats} {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
 )
@@ -106,7 +107,7 @@ func (s *server) stats(ctx context.Context) uwsgiStats {
 		}
 	}
 	web := slices.DeleteFunc(slices.Clone(report.Processes), func(p supervisor.ProcessReport) bool {
-		return p.Kind != supervisor.Web || p.State == "draining"
+		return p.Kind != deployment.Web || p.State == "draining"
 	})
 	slices.SortStableFunc(web, func(a, b supervisor.ProcessReport) int { return naturally(a.Name, b.Name) })
 	last := ""

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
 )
@@ -128,7 +129,7 @@ func (v *View) addProcesses(s Snapshot, earlier map[int]telemetry.Stats) {
 	}
 	for _, p := range s.Processes {
 		if stats, alone := told[p.PID]; alone {
-			v.addProcess(supervisor.ProcessReport{Name: p.Name, Kind: supervisor.Kind(p.Kind), State: "alone", PID: p.PID, Since: p.Began, Memory: p.RSS}, stats, earlier[p.PID])
+			v.addProcess(supervisor.ProcessReport{Name: p.Name, Kind: deployment.Kind(p.Kind), State: "alone", PID: p.PID, Since: p.Began, Memory: p.RSS}, stats, earlier[p.PID])
 		}
 	}
 }
@@ -137,7 +138,7 @@ func (v *View) addProcess(p supervisor.ProcessReport, now, before telemetry.Stat
 	if before.PID == 0 {
 		before = now // nothing is known of the time between
 	}
-	if p.Kind == supervisor.Web {
+	if p.Kind == deployment.Web {
 		w := WebRow{
 			Name: p.Name, State: p.State, PID: p.PID, Active: now.Active, Requests: now.Requests, Memory: p.Memory, Restarts: p.Restarts, Since: p.Since,
 			RequestsPerSecond: v.rate(now.Requests, before.Requests), ErrorsPerSecond: v.rate(now.Exceptions, before.Exceptions),
@@ -151,7 +152,7 @@ func (v *View) addProcess(p supervisor.ProcessReport, now, before telemetry.Stat
 		}
 		v.Web = append(v.Web, w)
 	}
-	if p.Kind == supervisor.Handler || now.Slots > 0 {
+	if p.Kind == deployment.Handler || now.Slots > 0 {
 		h := HandlerRow{
 			Name: p.Name, State: p.State, PID: p.PID, Slots: now.Slots, Stages: now.Jobs, Memory: p.Memory, Restarts: p.Restarts, Since: p.Since,
 			ClaimsPerSecond: v.rate(now.Claimed, before.Claimed), EndsPerSecond: v.rate(now.Ended, before.Ended), Pools: []string{},

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"orrery/internal/deployment"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
 )
@@ -18,9 +19,9 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 func two() (now, before Snapshot) {
 	report := supervisor.Report{Name: "orrery", Host: "node1", PID: 1, Version: "1.0", Since: noon.Add(-time.Hour), Config: "galaxy.yml", Problem: "the new configuration does not load",
 		Processes: []supervisor.ProcessReport{
-			{Name: "main.1", Kind: supervisor.Web, State: "ready", PID: 11, Since: noon.Add(-time.Minute), Memory: 40e6, Restarts: 2},
-			{Name: "main.2", Kind: supervisor.Web, State: "starting", PID: 12, Since: noon},
-			{Name: "handler_0", Kind: supervisor.Handler, State: "ready", PID: 13, Since: noon, Memory: 20e6},
+			{Name: "main.1", Kind: deployment.Web, State: "ready", PID: 11, Since: noon.Add(-time.Minute), Memory: 40e6, Restarts: 2},
+			{Name: "main.2", Kind: deployment.Web, State: "starting", PID: 12, Since: noon},
+			{Name: "handler_0", Kind: deployment.Handler, State: "ready", PID: 13, Since: noon, Memory: 20e6},
 		}}
 	before = Snapshot{Time: noon.Add(-2 * time.Second), Supervisors: []supervisor.Report{report}, Load: &Load{Jobs: []Jobs{{State: "new", Handler: "_default_", Jobs: 20}}}}
 	now = Snapshot{Time: noon, Supervisors: []supervisor.Report{report}, Load: &Load{Jobs: []Jobs{

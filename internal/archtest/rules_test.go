@@ -43,9 +43,10 @@ var mayImport = map[string][]string{
 	"web/client": {},
 	"web":        {"galaxy", "access", "user", "api", "listen", "telemetry", "web/client"},
 
-	"supervisor": {"config", "listen"},
-	"admin":      {"galaxy", "telemetry", "supervisor", "listen"},
-	"units":      {"config", "listen", "supervisor"},
+	"deployment": {"config", "listen"},
+	"supervisor": {"deployment", "listen"},
+	"admin":      {"galaxy", "telemetry", "deployment", "supervisor", "listen"},
+	"units":      {"config", "deployment", "listen"},
 
 	// For tests.
 	"testenv":         {},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/listen"
 )
 
@@ -19,8 +20,8 @@ type Wanted struct {
 	Files  []string
 	// Own are sockets that the supervisor opens and does not hand to processes; see [Options.ServeOwn].
 	Own []listen.Spec
-	// Signals says what to do at a signal; nil is [DefaultSignals].
-	Signals map[os.Signal]Action
+	// Signals says what to do at a signal; nil is [deployment.DefaultSignals].
+	Signals map[os.Signal]deployment.Action
 	// DrainLimit bounds how long a process may still move bytes after a successor has taken over; 0 is one hour.
 	DrainLimit time.Duration
 }
@@ -99,7 +100,7 @@ func sameSet(a, b []string) bool {
 }
 
 // services are the names by which orders call all processes of a kind.
-var services = map[string]Kind{"gunicorn": Web, "web": Web, "uwsgi": Web, "workers": Web, "handler": Handler, "handlers": Handler, "mules": Handler}
+var services = map[string]deployment.Kind{"gunicorn": deployment.Web, "web": deployment.Web, "uwsgi": deployment.Web, "workers": deployment.Web, "handler": deployment.Handler, "handlers": deployment.Handler, "mules": deployment.Handler}
 
 // called tells whether a process is meant by one of the names; none means all.
 func (s *Spec) called(names []string) bool {

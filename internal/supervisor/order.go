@@ -1,6 +1,10 @@
 package supervisor
 
-import "time"
+import (
+	"time"
+
+	"orrery/internal/deployment"
+)
 
 // Verb is what a supervisor is told over its control socket.
 type Verb string
@@ -75,9 +79,9 @@ type Report struct {
 // ProcessReport is one process in a Report. A process that is being replaced has several: the one that serves, its
 // successor and those that drain.
 type ProcessReport struct {
-	Name  string `json:"name"`
-	Group string `json:"group"`
-	Kind  Kind   `json:"kind"`
+	Name  string          `json:"name"`
+	Group string          `json:"group"`
+	Kind  deployment.Kind `json:"kind"`
 	// State is “starting”, “ready”, “waiting” (to be started again), “crashing” (waiting, after several failures in a
 	// row), “stopping”, “stopped”, or “draining” for one whose successor serves.
 	State      string    `json:"state"`

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"orrery/internal/deployment"
 )
 
 // task is an order on its way. They are carried out one after the other; only stops of everything do not wait.
@@ -395,7 +397,7 @@ func (s *Supervisor) apply(t *task, changes []Change, specs map[string]Spec, har
 			continue
 		}
 		key := string(spec.Kind)
-		if spec.Kind == Web {
+		if spec.Kind == deployment.Web {
 			key += " " + spec.Group
 		}
 		st := &step{slot: sl, spec: spec}

@@ -16,16 +16,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"orrery/internal/deployment"
 	"orrery/internal/listen"
 )
 
 // Spec says how one process is started.
 type Spec struct {
 	Name string `json:"name"`
-	// Group, Service and Kind are what orders call it by, besides its name; see [Planned].
-	Group   string `json:"group,omitempty"`
-	Service string `json:"service,omitempty"`
-	Kind    Kind   `json:"kind,omitempty"`
+	// Group, Service and Kind are what orders call it by, besides its name; see [deployment.Planned].
+	Group   string          `json:"group,omitempty"`
+	Service string          `json:"service,omitempty"`
+	Kind    deployment.Kind `json:"kind,omitempty"`
 	// Path is the program; "" is the one on disk that this process was started from.
 	Path string `json:"path,omitempty"`
 	// Args are its arguments, without the program's name.
@@ -57,14 +58,14 @@ func (s *Spec) readyTimeout() time.Duration {
 	if s.ReadyTimeout > 0 {
 		return s.ReadyTimeout
 	}
-	return defaultReadyTimeout
+	return deployment.DefaultReadyTimeout
 }
 
 func (s *Spec) stopTimeout() time.Duration {
 	if s.StopTimeout > 0 {
 		return s.StopTimeout
 	}
-	return defaultStopTimeout
+	return deployment.DefaultStopTimeout
 }
 
 // running is one started process.

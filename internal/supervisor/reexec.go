@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"orrery/internal/deployment"
 	"orrery/internal/listen"
 )
 
@@ -39,23 +40,23 @@ type State struct {
 }
 
 type savedState struct {
-	Version int               `json:"version"`
-	Since   time.Time         `json:"since"`
-	Extra   json.RawMessage   `json:"extra,omitempty"`
-	Config  string            `json:"config,omitempty"`
-	Files   map[string]string `json:"files,omitempty"` // path: hash
-	Own     []listen.Spec     `json:"own,omitempty"`
-	Signals map[int]Action    `json:"signals"`
-	Pending []int             `json:"pending,omitempty"`
-	Begun   bool              `json:"begun"`
-	Problem string            `json:"problem,omitempty"`
-	Alive   [2]int            `json:"alive"`
-	Control *savedControl     `json:"control,omitempty"`
-	Sockets []savedSocket     `json:"sockets,omitempty"`
-	Paths   []string          `json:"paths,omitempty"`
-	Slots   []savedSlot       `json:"slots"`
-	Tasks   []savedTask       `json:"tasks,omitempty"`
-	Keep    []int             `json:"keep,omitempty"`
+	Version int                       `json:"version"`
+	Since   time.Time                 `json:"since"`
+	Extra   json.RawMessage           `json:"extra,omitempty"`
+	Config  string                    `json:"config,omitempty"`
+	Files   map[string]string         `json:"files,omitempty"` // path: hash
+	Own     []listen.Spec             `json:"own,omitempty"`
+	Signals map[int]deployment.Action `json:"signals"`
+	Pending []int                     `json:"pending,omitempty"`
+	Begun   bool                      `json:"begun"`
+	Problem string                    `json:"problem,omitempty"`
+	Alive   [2]int                    `json:"alive"`
+	Control *savedControl             `json:"control,omitempty"`
+	Sockets []savedSocket             `json:"sockets,omitempty"`
+	Paths   []string                  `json:"paths,omitempty"`
+	Slots   []savedSlot               `json:"slots"`
+	Tasks   []savedTask               `json:"tasks,omitempty"`
+	Keep    []int                     `json:"keep,omitempty"`
 }
 
 // savedTask is an order on its way; the first is the one for which the program is replaced.
@@ -139,8 +140,8 @@ func Inherited() (*State, error) {
 func (st *State) Extra() json.RawMessage { return st.saved.Extra }
 
 // Signals are what signals meant to the predecessor.
-func (st *State) Signals() map[os.Signal]Action {
-	out := map[os.Signal]Action{}
+func (st *State) Signals() map[os.Signal]deployment.Action {
+	out := map[os.Signal]deployment.Action{}
 	for n, action := range st.saved.Signals {
 		out[syscall.Signal(n)] = action
 	}
@@ -359,7 +360,7 @@ func (s *Supervisor) execute(t *task) error {
 // saveLocked puts the state into words. Everything is locked.
 func (s *Supervisor) saveLocked(t *task, waiting []*task) *savedState {
 	saved := &savedState{Version: StateVersion, Since: s.since, Extra: s.options.Extra, Config: s.config, Files: map[string]string{}, Own: s.own,
-		Signals: map[int]Action{}, Begun: s.begun, Problem: s.problem, Alive: [2]int{rawFD(s.aliveRead), rawFD(s.aliveEnd)},
+		Signals: map[int]deployment.Action{}, Begun: s.begun, Problem: s.problem, Alive: [2]int{rawFD(s.aliveRead), rawFD(s.aliveEnd)},
 		Paths: s.paths}
 	for _, f := range s.options.Keep {
 		saved.Keep = append(saved.Keep, rawFD(f))
@@ -536,7 +537,7 @@ func removePath(path string) error {
 }
 
 // CatchSignals makes a channel of the signals that may mean something to a supervisor.
-func CatchSignals(also map[os.Signal]Action) chan os.Signal {
+func CatchSignals(also map[os.Signal]deployment.Action) chan os.Signal {
 	c := earlySignals
 	if c == nil {
 		c = make(chan os.Signal, 16)
@@ -546,7 +547,9 @@ func CatchSignals(also map[os.Signal]Action) chan os.Signal {
 }
 
 // CatchAgain makes the signals arrive at the channel of [CatchSignals] again, and others that may mean something by now.
-func CatchAgain(c chan<- os.Signal, also map[os.Signal]Action) { signal.Notify(c, caught(also)...) }
+func CatchAgain(c chan<- os.Signal, also map[os.Signal]deployment.Action) {
+	signal.Notify(c, caught(also)...)
+}
 
 // earlySignals catches signals as early as can be in a program that takes its predecessor's place.
 var earlySignals = func() chan os.Signal {
@@ -559,7 +562,7 @@ var earlySignals = func() chan os.Signal {
 }()
 
 // caught are the signals that a supervisor does not leave to the system.
-func caught(also map[os.Signal]Action) []os.Signal {
+func caught(also map[os.Signal]deployment.Action) []os.Signal {
 	out := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
 	for sig := range also {
 		out = append(out, sig)

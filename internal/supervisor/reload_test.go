@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/listen"
 )
 
@@ -131,7 +132,7 @@ func connecting(t *testing.T, a listen.Address) (stop func() (answers int, failu
 
 func TestGracefulRestart(t *testing.T) {
 	web, handler := spec(t, "main.1", "serve"), spec(t, "handler_0", "serve")
-	web.Kind, handler.Kind = Web, Handler
+	web.Kind, handler.Kind = deployment.Web, deployment.Handler
 	web.Listen = []listen.Spec{{Bind: "127.0.0.1:0", Protocol: listen.HTTP}}
 	h, _, c := reloading(t, never, web, handler)
 	before := state(t, c, "main.1")
@@ -260,7 +261,7 @@ func TestWhatCannotBeTakenLeavesTheOldOnes(t *testing.T) {
 
 func TestStopStartRestart(t *testing.T) {
 	web, handler := spec(t, "main.1", "serve"), spec(t, "handler_0", "serve")
-	web.Kind, handler.Kind, handler.Group = Web, Handler, "handler"
+	web.Kind, handler.Kind, handler.Group = deployment.Web, deployment.Handler, "handler"
 	h, _, c := reloading(t, never, web, handler)
 	before := state(t, c, "main.1")
 	said := must(t, c, Order{Verb: VerbStop, Names: []string{"handler"}})
@@ -548,12 +549,12 @@ func TestGroupAfterGroup(t *testing.T) {
 	var specs []Spec
 	for _, name := range []string{"main.1", "main.2", "main.3", "handler_0"} {
 		s := spec(t, name, "serve")
-		s.Kind, s.Group = Web, "0"
+		s.Kind, s.Group = deployment.Web, "0"
 		if name == "main.3" {
 			s.Group = "1"
 		}
 		if name == "handler_0" {
-			s.Kind = Handler
+			s.Kind = deployment.Handler
 		}
 		specs = append(specs, s)
 	}
@@ -589,7 +590,7 @@ func TestGroupAfterGroup(t *testing.T) {
 
 func TestSignalsAreTheConfigurations(t *testing.T) {
 	web := spec(t, "main.1", "serve")
-	meant := map[os.Signal]Action{syscall.SIGTERM: Reload, syscall.SIGINT: StopGracefully, syscall.SIGWINCH: StopAtOnce}
+	meant := map[os.Signal]deployment.Action{syscall.SIGTERM: deployment.Reload, syscall.SIGINT: deployment.StopGracefully, syscall.SIGWINCH: deployment.StopAtOnce}
 	h := runWith(t, never, func(o *Options) { o.Wanted.Signals = meant }, web)
 	h.wait(AllReady)
 	h.signals <- syscall.SIGHUP // means nothing there

@@ -12,14 +12,13 @@ import (
 	"syscall"
 	"time"
 
+	"orrery/internal/deployment"
 	"orrery/internal/listen"
 )
 
 // Defaults and rules of starting again.
 const (
-	defaultReadyTimeout = 5 * time.Minute
-	defaultStopTimeout  = 65 * time.Second
-	defaultDrainLimit   = time.Hour
+	defaultDrainLimit = time.Hour
 	// A process that ran this long before it crashed is started again at once.
 	steadyAfter = 10 * time.Second
 	// Otherwise the pauses grow from shortestPause to longestPause.
@@ -130,7 +129,7 @@ type Supervisor struct {
 	others    map[int]bool // further children, probes
 	stopping  bool
 	begun     bool // every process has been ready once
-	signals   map[os.Signal]Action
+	signals   map[os.Signal]deployment.Action
 	incoming  <-chan os.Signal
 	pending   []os.Signal // that came while this program took its predecessor's place
 	problem   string
@@ -181,8 +180,8 @@ func (s *Supervisor) adopt(w Wanted) {
 	s.config, s.own, s.signals = w.Config, w.Own, w.Signals
 	s.files = stampFiles(w.Files)
 	if s.signals == nil {
-		s.signals = map[os.Signal]Action{}
-		for sig, action := range DefaultSignals() {
+		s.signals = map[os.Signal]deployment.Action{}
+		for sig, action := range deployment.DefaultSignals() {
 			s.signals[sig] = action
 		}
 	}
@@ -336,20 +335,20 @@ func (s *Supervisor) signalled(sig os.Signal) {
 	s.mu.Unlock()
 	log := s.options.Log.With("signal", sig.String())
 	switch {
-	case !known || action == Ignore:
+	case !known || action == deployment.Ignore:
 		log.Debug("a signal that means nothing")
-	case action == StopAtOnce, stopping && action == StopGracefully:
+	case action == deployment.StopAtOnce, stopping && action == deployment.StopGracefully:
 		log.Warn("stopping at once")
 		s.begin(sig.String())
 		s.killAll()
-	case action == StopGracefully:
+	case action == deployment.StopGracefully:
 		s.begin(sig.String())
 	case stopping:
 		log.Info("the server is stopping; the signal is too late")
-	case action == Reload:
+	case action == deployment.Reload:
 		log.Info("restarting gracefully")
 		s.enqueue(&task{order: Order{Verb: VerbGraceful}})
-	case action == ReopenLogs:
+	case action == deployment.ReopenLogs:
 		s.reopen(nil)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"orrery/internal/config"
+	"orrery/internal/deployment"
 	"orrery/internal/listen"
-	"orrery/internal/supervisor"
 )
 
 // Options are what the configuration does not say.
@@ -57,7 +57,7 @@ type Site struct {
 type Service struct {
 	// Name is what the service is called: web, handler, or a handler's own name.
 	Name string
-	Kind supervisor.Kind
+	Kind deployment.Kind
 	// Prefix and Numbers are of handlers that are numbered: the processes are Prefix0, Prefix1 and so on.
 	Prefix  string
 	Numbers []int
@@ -92,7 +92,7 @@ const margin = 5 * time.Second
 //
 // As the documents have it: “web” for all web workers together, under 19.01 with the mules in their farms; handlers that
 // are numbered are one service (handler, for handler_0, handler_1 and so on, or for handler1, handler2 of job_conf).
-func Derive(c *config.Config, plan *supervisor.Plan, o Options) (*Site, error) {
+func Derive(c *config.Config, plan *deployment.Plan, o Options) (*Site, error) {
 	if c.Path == "" {
 		return nil, errors.New("there is no configuration file; units need one to point to, so write a config/galaxy.yml first")
 	}
@@ -141,7 +141,7 @@ func Derive(c *config.Config, plan *supervisor.Plan, o Options) (*Site, error) {
 
 type deriver struct {
 	c         *config.Config
-	plan      *supervisor.Plan
+	plan      *deployment.Plan
 	program   string
 	several   bool
 	direct    bool // gravity's service_command_style
@@ -150,23 +150,23 @@ type deriver struct {
 
 // web makes the service of all web workers, and of the mules beside them.
 func (d deriver) web(s *Site) {
-	command, scope := []string{d.program, "web", "-c", d.c.Path}, supervisor.ScopeWeb
+	command, scope := []string{d.program, "web", "-c", d.c.Path}, deployment.ScopeWeb
 	if d.c.Edition == config.Edition1901 && d.c.Uwsgi.Present {
-		scope = supervisor.ScopeUwsgi
+		scope = deployment.ScopeUwsgi
 		format := "--yaml"
 		if filepath.Ext(d.c.Path) == ".ini" {
 			format = "--ini"
 		}
 		command = []string{d.program, "uwsgi", format, d.c.Path}
-		if all, own := len(d.plan.Only(supervisor.ScopeWeb).Processes), webs(d.plan.Only(supervisor.ScopeUwsgi)); all > own {
+		if all, own := len(d.plan.Only(deployment.ScopeWeb).Processes), webs(d.plan.Only(deployment.ScopeUwsgi)); all > own {
 			s.Notices = append(s.Notices, "the sections [server:NAME] that have a port get no unit, since uwsgi serves; `orrery run` starts both")
 		}
 	}
 	processes := d.plan.Only(scope).Processes
-	if webs(&supervisor.Plan{Processes: processes}) == 0 {
+	if webs(&deployment.Plan{Processes: processes}) == 0 {
 		return
 	}
-	w := Service{Name: "web", Kind: supervisor.Web, Args: command, Umask: -1, StopSignal: stopSignal(d.plan.Signals), Environment: d.variables(nil)}
+	w := Service{Name: "web", Kind: deployment.Web, Args: command, Umask: -1, StopSignal: stopSignal(d.plan.Signals), Environment: d.variables(nil)}
 	limited, held := true, true
 	for _, p := range processes {
 		w.Start, w.Ready, w.Stop = max(w.Start, p.StartTimeout), max(w.Ready, p.ReadyTimeout), max(w.Stop, d.mercy(p))
@@ -193,7 +193,7 @@ func (d deriver) web(s *Site) {
 	w.MemoryLimit *= 2
 	w.Stop += margin
 	w.AsRoot = slices.ContainsFunc(w.Listeners, func(l listen.Spec) bool { return privileged(l.Bind) })
-	if d.direct && scope == supervisor.ScopeWeb {
+	if d.direct && scope == deployment.ScopeWeb {
 		if len(d.c.Gravity.Gunicorn) == 1 {
 			w.Args = append(w.Args, gunicornFlags(d.c.Gravity.Gunicorn[0])...)
 			maps.Copy(w.Environment, d.c.Gravity.Gunicorn[0].Environment)
@@ -221,14 +221,14 @@ func gunicornFlags(g config.Gunicorn) []string {
 func (d deriver) handlers(s *Site) {
 	mules := map[string]bool{}
 	if d.c.Edition == config.Edition1901 && d.c.Uwsgi.Present {
-		for _, p := range d.plan.Only(supervisor.ScopeUwsgi).Processes {
+		for _, p := range d.plan.Only(deployment.ScopeUwsgi).Processes {
 			mules[p.ServerName] = true
 		}
 	}
 	var rows []Service
 	like := map[string]int{} // what handlers have in common, to their place in rows
 	for _, p := range d.plan.Processes {
-		if p.Kind != supervisor.Handler || mules[p.ServerName] {
+		if p.Kind != deployment.Handler || mules[p.ServerName] {
 			continue
 		}
 		one := d.handler(p)
@@ -277,8 +277,8 @@ func (d deriver) handlers(s *Site) {
 }
 
 // handler is the service that one process would be.
-func (d deriver) handler(p supervisor.Planned) Service {
-	one := Service{Kind: supervisor.Handler, Environment: d.variables(p.Environment), Umask: p.Umask, Start: p.StartTimeout, Ready: p.ReadyTimeout,
+func (d deriver) handler(p deployment.Planned) Service {
+	one := Service{Kind: deployment.Handler, Environment: d.variables(p.Environment), Umask: p.Umask, Start: p.StartTimeout, Ready: p.ReadyTimeout,
 		Stop: d.mercy(p) + margin, StopSignal: syscall.SIGTERM, MemoryLimit: p.MemoryLimit, MemoryHigh: p.MemoryHigh, RunsJobs: true}
 	if d.direct {
 		for _, pool := range p.Pools {
@@ -312,7 +312,7 @@ func (d deriver) handlerArgs(row Service) []string {
 
 // mercy is the time from SIGTERM to SIGKILL that the documents ask for: at least the process's own stop timeout and, for
 // who runs jobs, monitor_thread_join_timeout for each plugin.
-func (d deriver) mercy(p supervisor.Planned) time.Duration {
+func (d deriver) mercy(p deployment.Planned) time.Duration {
 	if !p.HandleJobs {
 		return p.StopTimeout
 	}
@@ -339,8 +339,8 @@ func (d deriver) variables(environment map[string]string) map[string]string {
 }
 
 // stopSignal is the signal that stops a supervisor gracefully: SIGTERM, unless that is uWSGI's for a reload.
-func stopSignal(signals map[syscall.Signal]supervisor.Action) syscall.Signal {
-	for _, wanted := range []supervisor.Action{supervisor.StopGracefully, supervisor.StopAtOnce} {
+func stopSignal(signals map[syscall.Signal]deployment.Action) syscall.Signal {
+	for _, wanted := range []deployment.Action{deployment.StopGracefully, deployment.StopAtOnce} {
 		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 			if signals[sig] == wanted {
 				return sig
@@ -359,9 +359,9 @@ func splitNumber(name string) (prefix string, n int, numbered bool) {
 }
 
 // webs counts the web workers.
-func webs(p *supervisor.Plan) (n int) {
+func webs(p *deployment.Plan) (n int) {
 	for _, one := range p.Processes {
-		if one.Kind == supervisor.Web {
+		if one.Kind == deployment.Web {
 			n++
 		}
 	}
@@ -380,7 +380,7 @@ func privileged(bind string) bool {
 }
 
 // writable are the folders that the configuration has the server write into, without those inside others.
-func writable(c *config.Config, plan *supervisor.Plan) []string {
+func writable(c *config.Config, plan *deployment.Plan) []string {
 	dirs := []string{c.DataDir, c.LogDir, c.FilePath, c.NewFilePath, c.JobWorkingDirectory, c.ManagedConfigDir, c.TusUploadStore}
 	if c.Database.Path != "" {
 		dirs = append(dirs, filepath.Dir(c.Database.Path))

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"orrery/internal/config"
-	"orrery/internal/supervisor"
+	"orrery/internal/deployment"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -49,7 +49,7 @@ func derive(t *testing.T, dir string, o Options) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := supervisor.NewPlan(c, supervisor.EngineOf(c.Database))
+	plan, err := deployment.NewPlan(c, deployment.EngineOf(c.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestNoValueBringsASettingOfItsOwn(t *testing.T) {
 		if err != nil {
 			continue // refused even earlier
 		}
-		plan, err := supervisor.NewPlan(c, supervisor.EngineOf(c.Database))
+		plan, err := deployment.NewPlan(c, deployment.EngineOf(c.Database))
 		if err != nil {
 			continue
 		}

@@ -19,7 +19,7 @@ import (
 // fragment reads a fragment of the documents.
 func fragment(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(testenv.Root(t), "internal/supervisor/testdata", name))
+	text, err := os.ReadFile(filepath.Join(testenv.Root(t), "internal/deployment/testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}

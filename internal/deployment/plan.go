@@ -1,4 +1,4 @@
-package supervisor
+package deployment
 
 import (
 	"cmp"
@@ -274,8 +274,8 @@ func uwsgiWorkers(c *config.Config) []Planned {
 
 // uwsgiProcess has what web workers and mules have in common.
 func uwsgiProcess(c *config.Config, name string) Planned {
-	return Planned{ServerName: name, Environment: c.Uwsgi.Environment, Umask: umask(c.Uwsgi.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: defaultReadyTimeout,
-		RestartTimeout: defaultReadyTimeout, LogFile: logFile(c, name)}
+	return Planned{ServerName: name, Environment: c.Uwsgi.Environment, Umask: umask(c.Uwsgi.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: DefaultReadyTimeout,
+		RestartTimeout: DefaultReadyTimeout, LogFile: logFile(c, name)}
 }
 
 // iniServers are the sections [server:NAME] of galaxy.ini: those with a web server, or those without. uWSGI, where it is
@@ -325,8 +325,8 @@ func handlers(c *config.Config, webs []Planned) (out []Planned, notices []string
 			continue
 		}
 		out = append(out, Planned{ServerName: h.ID, Kind: Handler, Group: "job_conf", Service: h.ID, HandleJobs: true, Tags: c.Jobs.TagsOf(h.ID, nil),
-			Plugins: h.Plugins, Environment: h.Environment, Umask: umask(c.Gravity.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: defaultReadyTimeout,
-			RestartTimeout: defaultReadyTimeout, StopTimeout: enoughToStop(c), MemoryLimit: c.Gravity.MemoryLimit, MemoryHigh: c.Gravity.MemoryHigh,
+			Plugins: h.Plugins, Environment: h.Environment, Umask: umask(c.Gravity.Umask), StartTimeout: defaultStartTimeout, ReadyTimeout: DefaultReadyTimeout,
+			RestartTimeout: DefaultReadyTimeout, StopTimeout: enoughToStop(c), MemoryLimit: c.Gravity.MemoryLimit, MemoryHigh: c.Gravity.MemoryHigh,
 			LogFile: logFile(c, h.ID)})
 	}
 	return out, notices, nil
@@ -602,7 +602,7 @@ const defaultStartTimeout = 20 * time.Second
 // readyTimeout is how long a process may take until it serves: what was configured, but never less than the default,
 // since gravity's own start_timeout is the time after which a process that still runs counts as started.
 func readyTimeout(configured ...int) time.Duration {
-	longest := defaultReadyTimeout
+	longest := DefaultReadyTimeout
 	for _, n := range configured {
 		longest = max(longest, seconds(n))
 	}

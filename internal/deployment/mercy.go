@@ -1,4 +1,4 @@
-package supervisor
+package deployment
 
 import (
 	"fmt"
@@ -6,6 +6,12 @@ import (
 	"time"
 
 	"orrery/internal/config"
+)
+
+// What a process has that its configuration gives no other time to.
+const (
+	DefaultReadyTimeout = 5 * time.Minute  // from its start until it serves
+	DefaultStopTimeout  = 65 * time.Second // from SIGTERM to its end, as in gravity
 )
 
 // stopNeeds is how long a process that handles jobs may need to stop: each runner plugin is stopped after the other. 0
@@ -20,7 +26,7 @@ func stopNeeds(c *config.Config, plugins []string) time.Duration {
 
 // enoughToStop is the time of processes for which no file says one.
 func enoughToStop(c *config.Config) time.Duration {
-	return max(defaultStopTimeout, stopNeeds(c, nil)+5*time.Second)
+	return max(DefaultStopTimeout, stopNeeds(c, nil)+5*time.Second)
 }
 
 // warnOfMercy tells, once for each setting, where processes that handle jobs are killed before they can have stopped.
