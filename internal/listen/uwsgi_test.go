@@ -353,12 +353,12 @@ func TestUWSGIAnswers(t *testing.T) {
 	if got := send(t, tcp(), early, make([]byte, 20_000_000)); !strings.HasPrefix(got, "HTTP/1.1 413 ") {
 		t.Errorf("%.100q", got)
 	}
-	c = tcp()
+	slow := tcp()
 	go func() {
-		c.Write(early)
-		c.Write(make([]byte, 1_000_000))
+		slow.Write(early)
+		slow.Write(make([]byte, 1_000_000))
 	}()
-	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge {
+	if answer, err := http.ReadResponse(bufio.NewReader(slow), nil); err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("%v, %v", answer, err)
 	}
 	// The proxy goes away.
