@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -231,7 +232,7 @@ func runHelp(args []string) error {
 // flagsOf are a command's options: what it declares before it answers to --help.
 func flagsOf(c command) (*flag.FlagSet, error) {
 	lastFlags = nil
-	if err := c.run([]string{"--help"}); err != nil && err != flag.ErrHelp { //nolint:errorlint // nobody wraps it
+	if err := c.run([]string{"--help"}); err != nil && !errors.Is(err, flag.ErrHelp) {
 		return nil, err
 	}
 	return lastFlags, nil

@@ -12,11 +12,20 @@ import (
 // a busy machine pages and submissions, for which people wait, go first.
 const handlerNice = 5
 
+// handlerSessionNice is the same for a handler's whole session. It may be lower:
+// what shares a processor with it is this server's.
+const handlerSessionNice = "10"
+
 // giveWay lowers this process's priority, unless an administrator has chosen one.
 func giveWay() error {
 	// The system call gives 20 minus the nice value.
 	if now, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || now != 20 {
 		return err
+	}
+	// Where the kernel groups processes by session, a nice value counts within a
+	// session only; supervised handlers have their own.
+	if sid, err := unix.Getsid(0); err == nil && sid == os.Getpid() {
+		_ = os.WriteFile("/proc/self/autogroup", []byte(handlerSessionNice), 0)
 	}
 	// Linux keeps a priority for each thread; new ones take over their maker's.
 	threads, err := os.ReadDir("/proc/self/task")

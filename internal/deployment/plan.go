@@ -222,7 +222,8 @@ func newPlan(c *config.Config, engine Engine) (*Plan, error) {
 	if problems := plan.checkListeners(); len(problems) > 0 {
 		var found mistakes
 		errors.As(err, &found)
-		err = append(found, problems...)
+		found = append(found, problems...)
+		err = found
 	}
 	return plan, err
 }

@@ -36,7 +36,7 @@ func UwsgiSignals(dieOnTerm bool, hooks []config.SignalHook) map[syscall.Signal]
 // hooked lets lines hook-master-start decide.
 func hooked(signals map[syscall.Signal]Action, hooks []config.SignalHook) map[syscall.Signal]Action {
 	for _, hook := range hooks {
-		action := Ignore
+		var action Action
 		switch hook.Action {
 		case "gracefully_kill_them_all":
 			action = StopGracefully

@@ -94,7 +94,7 @@ func noWayBack(uid, gid int, groups []int) error {
 	}
 	threads, err := filepath.Glob("/proc/self/task/*/status")
 	if err != nil || len(threads) == 0 {
-		return fmt.Errorf("the privileges cannot be verified, for /proc is not there: %v", err)
+		return fmt.Errorf("the privileges cannot be verified, for /proc is not there: %w", err)
 	}
 	for _, path := range threads {
 		status, err := os.ReadFile(path)

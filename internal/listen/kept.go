@@ -103,8 +103,11 @@ func learnKept(take bool) error {
 		return os.Unsetenv(envKept)
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Size > maxSockets*maxPEM {
-		return fmt.Errorf("the certificates that were kept cannot be read: %d bytes, %v", st.Size, err)
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("the certificates that were kept cannot be read: %w", err)
+	}
+	if st.Size > maxSockets*maxPEM {
+		return fmt.Errorf("the certificates that were kept cannot be read: %d bytes are more than was ever written", st.Size)
 	}
 	text := make([]byte, st.Size)
 	if n, err := unix.Pread(fd, text, 0); err != nil || n != len(text) {

@@ -222,7 +222,7 @@ func TestAddressInUse(t *testing.T) {
 
 func TestOpenAllLeavesNothingOpen(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := OpenAll([]string{"unix:" + dir + "/a", "8080"}); err == nil {
+	if _, err := openAll([]string{"unix:" + dir + "/a", "8080"}); err == nil {
 		t.Fatal("no error")
 	}
 	s, err := Open("unix:" + dir + "/a")
@@ -230,4 +230,13 @@ func TestOpenAllLeavesNothingOpen(t *testing.T) {
 		t.Fatalf("the first socket is still held: %v", err)
 	}
 	s.Close()
+}
+
+// openAll opens several bind strings for HTTP; when one fails, none stays open.
+func openAll(binds []string) ([]*Socket, error) {
+	specs := make([]Spec, len(binds))
+	for i, bind := range binds {
+		specs[i] = Spec{Bind: bind, Protocol: HTTP}
+	}
+	return OpenSpecs(specs)
 }

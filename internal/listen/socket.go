@@ -99,15 +99,6 @@ func openTCP(a Address, spec Spec) (*Socket, error) {
 	return s, nil
 }
 
-// OpenAll opens several bind strings for HTTP; when one fails, none stays open.
-func OpenAll(binds []string) ([]*Socket, error) {
-	specs := make([]Spec, len(binds))
-	for i, bind := range binds {
-		specs[i] = Spec{Bind: bind, Protocol: HTTP}
-	}
-	return OpenSpecs(specs)
-}
-
 // OpenSpecs opens several specs; when one fails, none stays open. An error begins with where the configuration asks for
 // the one that failed.
 func OpenSpecs(specs []Spec) ([]*Socket, error) {

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -217,7 +216,7 @@ func (c *uwsgiConn) begin(part []byte) {
 	switch {
 	case err == nil:
 		c.begun, c.vars = true, b.vars
-		c.pending = append(b.text, in[b.taken:]...)
+		c.pending = slices.Concat(b.text, in[b.taken:])
 		c.left.Store(int64(len(b.text)) + b.length)
 		c.raw = nil
 	case errors.As(err, &refused):
@@ -284,82 +283,4 @@ func (c *uwsgiConn) finish() error {
 		return nil
 	}
 	return err
-}
-
-// UWSGIServer serves the uwsgi protocol. Its fields are set before the first call of Serve.
-type UWSGIServer struct {
-	Handler http.Handler
-	Options UWSGIOptions
-	// ReadHeaderTimeout bounds how long the variables of a request may take to come in; 0 is 30 s.
-	ReadHeaderTimeout time.Duration
-	// ReadTimeout and WriteTimeout bound a whole request; 0 does not, for uploads and downloads take as long as they take.
-	ReadTimeout, WriteTimeout time.Duration
-	// BaseContext, ConnState and ErrorLog are as in [http.Server].
-	BaseContext func(net.Listener) context.Context
-	ConnState   func(net.Conn, http.ConnState)
-	ErrorLog    *log.Logger
-
-	mu      sync.Mutex
-	servers []*http.Server
-	closed  bool
-	active  atomic.Int64
-}
-
-// Serve accepts on l until Shutdown or Close, and returns [http.ErrServerClosed] then. It may be called for several
-// listeners.
-func (s *UWSGIServer) Serve(l net.Listener) error {
-	h := s.Handler
-	if h == nil {
-		h = http.NotFoundHandler()
-	}
-	server := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.active.Add(1)
-			defer s.active.Add(-1)
-			h.ServeHTTP(w, r)
-		}),
-		ReadHeaderTimeout: s.ReadHeaderTimeout, ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout,
-		BaseContext: s.BaseContext, ConnState: s.ConnState, ErrorLog: s.ErrorLog,
-	}
-	if server.ReadHeaderTimeout == 0 {
-		server.ReadHeaderTimeout = 30 * time.Second
-	}
-	l = SpeakUWSGI(server, l, s.Options)
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		l.Close()
-		return http.ErrServerClosed
-	}
-	s.servers = append(s.servers, server)
-	s.mu.Unlock()
-	return server.Serve(l)
-}
-
-// Active is how many requests are being answered.
-func (s *UWSGIServer) Active() int { return int(s.active.Load()) }
-
-// Shutdown stops accepting and waits until the requests that came in are answered, or the context ends.
-func (s *UWSGIServer) Shutdown(ctx context.Context) error {
-	var errs []error
-	for _, server := range s.close() {
-		errs = append(errs, server.Shutdown(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-// Close stops accepting and cuts the connections.
-func (s *UWSGIServer) Close() error {
-	var errs []error
-	for _, server := range s.close() {
-		errs = append(errs, server.Close())
-	}
-	return errors.Join(errs...)
-}
-
-func (s *UWSGIServer) close() []*http.Server {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	return s.servers
 }

@@ -147,12 +147,12 @@ func FuzzPacket(f *testing.F) {
 }
 
 // uwsgiServer serves a handler on a UNIX socket and on TCP; it returns how to connect.
-func uwsgiServer(t *testing.T, s *UWSGIServer) (tcp, unix func() net.Conn) {
+func uwsgiServer(t *testing.T, s *uwsgiOnly) (tcp, unix func() net.Conn) {
 	t.Helper()
 	if s.ErrorLog == nil {
 		s.ErrorLog = log.New(io.Discard, "", 0)
 	}
-	sockets, err := OpenAll([]string{"127.0.0.1:0", "unix:" + filepath.Join(t.TempDir(), "s")})
+	sockets, err := openAll([]string{"127.0.0.1:0", "unix:" + filepath.Join(t.TempDir(), "s")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func send(t *testing.T, c net.Conn, parts ...[]byte) string {
 }
 
 func TestUWSGIRequest(t *testing.T) {
-	tcp, unix := uwsgiServer(t, &UWSGIServer{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	tcp, unix := uwsgiServer(t, &uwsgiOnly{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		u, ok := UWSGIFrom(r.Context())
 		fmt.Fprintln(w, r.Method, r.URL, r.Host, r.Proto, r.RemoteAddr, r.TLS != nil, r.Header["X-A"], r.ContentLength, string(body), err, ok, u.Var("SCRIPT_NAME"), u.Peer.Network())
@@ -231,7 +231,7 @@ func TestUWSGIRequest(t *testing.T) {
 }
 
 func TestUWSGIRefuses(t *testing.T) {
-	s := &UWSGIServer{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler is asked") })}
+	s := &uwsgiOnly{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler is asked") })}
 	tcp, _ := uwsgiServer(t, s)
 	for in, want := range map[string]string{
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n": "HTTP/1.1 400 Bad Request\r\n",
@@ -261,7 +261,7 @@ func TestUWSGIRefuses(t *testing.T) {
 }
 
 func TestUWSGIAllowsWhoMay(t *testing.T) {
-	tcp, unix := uwsgiServer(t, &UWSGIServer{Options: UWSGIOptions{Allow: func(a net.Addr) bool { return a.Network() == "unix" }}})
+	tcp, unix := uwsgiServer(t, &uwsgiOnly{Options: UWSGIOptions{Allow: func(a net.Addr) bool { return a.Network() == "unix" }}})
 	request := packet("REQUEST_METHOD", "GET", "REQUEST_URI", "/")
 	if got := send(t, tcp(), request); !strings.HasPrefix(got, "HTTP/1.1 403 ") {
 		t.Errorf("%q", got)
@@ -303,7 +303,7 @@ func TestUWSGIAnswers(t *testing.T) {
 	})
 	mux.HandleFunc("/early", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusRequestEntityTooLarge) })
 	mux.HandleFunc("/newline", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-A", "b\r\nSet-Cookie: c") })
-	s := &UWSGIServer{Handler: mux}
+	s := &uwsgiOnly{Handler: mux}
 	tcp, unix := uwsgiServer(t, s)
 	get := func(path string, more ...string) []byte {
 		return packet(append([]string{"REQUEST_METHOD", "GET", "REQUEST_URI", path}, more...)...)
@@ -371,7 +371,7 @@ func TestUWSGIAnswers(t *testing.T) {
 
 func TestUWSGIShutdown(t *testing.T) {
 	begun, finish := make(chan struct{}), make(chan struct{})
-	s := &UWSGIServer{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := &uwsgiOnly{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-finish
 		fmt.Fprint(w, "finished")

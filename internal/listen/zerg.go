@@ -148,6 +148,6 @@ func attachOnce(ctx context.Context, a Address) ([]*Socket, error) {
 	if err := u.SetDeadline(time.Now().Add(zergWait)); err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { u.SetDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, func() { _ = u.SetDeadline(time.Unix(1, 0)) })()
 	return ReceiveSockets(u)
 }

@@ -141,8 +141,9 @@ func start(s Spec, with started) (*running, error) {
 	}, listen.Environment(with.sockets)...), s.Env...))
 	pid, err := forkExec(path, append([]string{programName}, s.Args...), &syscall.ProcAttr{
 		Dir: s.Dir, Env: env, Files: files,
-		// A process group of its own: Ctrl-C in the terminal reaches this process alone, which then stops them in order.
-		Sys: &syscall.SysProcAttr{Setpgid: true},
+		// A session of its own: Ctrl-C in the terminal reaches this process alone, which then stops them in order, and the
+		// kernel shares processors out between sessions, so that a handler can take less than a web worker.
+		Sys: &syscall.SysProcAttr{Setsid: true},
 	}, s.Umask)
 	for _, socket := range with.sockets {
 		runtime.KeepAlive(socket)

@@ -90,6 +90,7 @@ func (r *Runner) Submit(_ context.Context, job runner.Job) (string, error) {
 	if err := cmd.Start(); err != nil {
 		return "", fmt.Errorf("starting the job: %w", err)
 	}
+	giveWay(cmd.Process.Pid)
 	c := &child{pid: cmd.Process.Pid, reaped: make(chan struct{})}
 	r.mu.Lock()
 	r.running[lock.Name()] = c

@@ -63,6 +63,29 @@ func TestAJobLeavesItsOutcome(t *testing.T) {
 	}
 }
 
+// TestAJobsSessionGivesWay: where the kernel shares processors out between sessions, a job's weighs less than others.
+func TestAJobsSessionGivesWay(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("an ordinary user may lower ten sessions in a second; this one may be the eleventh")
+		return
+	}
+	r := local.New()
+	job := prepare(t, `while [ ! -e ../submitted ]; do sleep 0.01; done; cat /proc/self/autogroup 2>/dev/null || echo nice 15`)
+	id, err := r.Submit(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(job.Dir.Path, "submitted"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if end, err := r.Watch(t.Context(), job, id); err != nil || end.End != runner.Finished {
+		t.Fatalf("ended %v, %v", end, err)
+	}
+	if got := read(t, job.Dir.ToolStdout()); !strings.HasSuffix(got, "nice 15\n") {
+		t.Errorf("the job's session is %q", got)
+	}
+}
+
 func TestSubmittingTwiceRunsOnce(t *testing.T) {
 	job := prepare(t, "echo ran >>../count")
 	for range 3 {
