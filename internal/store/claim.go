@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -81,6 +82,9 @@ func ClaimJobs(ctx context.Context, db *DB, who Claimant, n int) (got Claimed, e
 		got, err = claimInTurn(ctx, tx, who, n)
 		return err
 	})
+	if err != nil && who.Serialize && retryable(err) {
+		return Claimed{After: who.After, More: true}, nil // others came first, again and again
+	}
 	return got, err
 }
 
@@ -232,6 +236,12 @@ func claimInTurn(ctx context.Context, tx *Tx, who Claimant, n int) (Claimed, err
 	for i, o := range owners {
 		steps[o] = i
 	}
+	if who.Serialize {
+		// Those who wait for each other's locks take them in the same order.
+		slices.SortFunc(owners, func(a, b turn) int {
+			return cmp.Or(strings.Compare(a.pool, b.pool), cmp.Compare(a.owner, b.owner))
+		})
+	}
 	for _, o := range owners {
 		// Few: as many as there are jobs to take, and each reads its own few rows.
 		query, args := ownerJobs(tx, o, each, who)
@@ -305,15 +315,15 @@ func ownersBetween(ctx context.Context, tx *Tx, pool string, above, upTo int64, 
 	var query string
 	if tx.Engine() == MySQL {
 		// NULL, the visitors, sorts first and counts as 0.
-		query = `WITH RECURSIVE walk(owner, step) AS (
-			SELECT COALESCE((SELECT 0 FROM job WHERE ? < 0 AND ? >= 0 AND state = 'new' AND handler = ? AND user_id IS NULL LIMIT 1),
-				(SELECT MIN(user_id) FROM job WHERE state = 'new' AND handler = ? AND user_id > GREATEST(?, 0) AND user_id <= ?)), 1
-			UNION ALL
-			SELECT (SELECT MIN(user_id) FROM job WHERE state = 'new' AND handler = ? AND user_id > walk.owner AND user_id <= ?), step + 1
-			FROM walk WHERE walk.owner IS NOT NULL AND step < ?)
-		SELECT owner FROM walk WHERE owner IS NOT NULL`
+		// NULL, the visitors, sorts first and counts as 0. The grouping by all of the
+		// index's first columns makes MariaDB and MySQL jump from owner to owner
+		// (“Using index for group-by”); asked for the next owner of each in a recursion,
+		// as the others are, they read all of an owner's jobs at each step.
+		query = `(SELECT 0 FROM job WHERE ? < 0 AND ? >= 0 AND state = 'new' AND handler = ? AND user_id IS NULL LIMIT 1)
+			UNION ALL (SELECT user_id FROM job FORCE INDEX (orrery_job_turn) WHERE state = 'new' AND handler = ? AND user_id > GREATEST(?, 0) AND user_id <= ?
+				GROUP BY state, handler, user_id ORDER BY user_id LIMIT ?) LIMIT ?`
 		return Collect(ctx, tx, func(r *Rows) (turn, error) { t := turn{pool: pool}; return t, r.Scan(&t.owner) },
-			query, above, upTo, pool, pool, above, upTo, pool, upTo, n)
+			query, above, upTo, pool, pool, above, upTo, n, n)
 	}
 	query = `WITH RECURSIVE walk(owner) AS (
 			SELECT (SELECT OWNER FROM job WHERE state = 'new' AND handler = ? AND OWNER > ? AND OWNER <= ? ORDER BY handler, OWNER LIMIT 1)
