@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -27,7 +23,6 @@ import (
 	"orrery/internal/listen"
 	"orrery/internal/supervisor"
 	"orrery/internal/telemetry"
-	"orrery/internal/web/client"
 )
 
 // runOptions say what superviseServer runs.
@@ -596,130 +591,6 @@ func (r *server) handFolders() error {
 	return nil
 }
 
-// specsOf says how each planned process is started.
-func specsOf(cfg *config.Config, plan *deployment.Plan) ([]supervisor.Spec, error) {
-	wd, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	stamp, err := stampOf(cfg)
-	if err != nil {
-		return nil, err
-	}
-	// Who handles which job is decided where jobs are created.
-	handling, err := json.Marshal(assigning(plan.Handling))
-	if err != nil {
-		return nil, err
-	}
-	stamp = append(stamp, handling...)
-	var specs []supervisor.Spec
-	for _, p := range plan.Processes {
-		command := string(p.Kind)
-		if p.Kind == deployment.Web {
-			command = "worker"
-		}
-		args := []string{command, "-c", cfg.Path, "--server-name", p.ServerName}
-		if cfg.Path == "" {
-			args = []string{command, "--no-config", "--server-name", p.ServerName}
-		}
-		args = append(args, "--base-name", cfg.ServerName)
-		if p.HandleJobs && p.Kind == deployment.Web {
-			args = append(args, "--handle-jobs")
-		}
-		for _, tag := range p.Tags {
-			args = append(args, "--tag", tag)
-		}
-		env := p.Variables(os.Getenv("PATH"))
-		if !slices.ContainsFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "GOGC=") }) {
-			// Memory is dearer than time here: the heaps are small.
-			env = append(env, "GOGC=60")
-		}
-		// Limits of requests are read from the configuration by the worker itself.
-		limits, err := json.Marshal(p.Limits)
-		if err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256(append(limits, stamp...))
-		spec := supervisor.Spec{
-			Name: p.ServerName, Group: p.Group, Service: p.Service, Kind: p.Kind, Args: args, Env: env, Dir: wd, LogFile: p.LogFile,
-			Umask: p.Umask, ReadyTimeout: p.ReadyTimeout, RestartTimeout: p.RestartTimeout, StopTimeout: p.StopTimeout,
-			MemoryLimit: int64(p.MemoryLimit * (1 << 30)), Stamp: hex.EncodeToString(sum[:8]),
-		}
-		if p.Kind == deployment.Web {
-			spec.Listen = p.Listeners
-		}
-		specs = append(specs, spec)
-	}
-	return specs, nil
-}
-
-// assigning is what a process that creates jobs has to know of the others. Where handlers find jobs by their tags, it need
-// not know who they are, and more of them change nothing for it.
-func assigning(h deployment.Handling) deployment.Handling {
-	if h.Locks() {
-		h.Members, h.Mappings, h.Unmapped = nil, nil, nil
-	}
-	h.EditionReason = ""
-	return h
-}
-
-// filesOf are the files that the configuration was read from, and those that it names.
-func filesOf(cfg *config.Config) []string {
-	files := slices.Concat([]string{cfg.Path, cfg.GalaxyPath, cfg.ObjectStoreConfigFile, cfg.String("job_metrics_config_file")}, toolboxFiles(cfg), cfg.DatatypesFiles)
-	if cfg.Jobs != nil && filepath.IsAbs(cfg.Jobs.Source) {
-		files = append(files, cfg.Jobs.Source)
-	}
-	slices.Sort(files)
-	return slices.DeleteFunc(slices.Compact(files), func(path string) bool { return path == "" })
-}
-
-// stampOf stands for what every process reads: the same files, without the sections that say which processes there are.
-func stampOf(cfg *config.Config) ([]byte, error) {
-	hash := sha256.New()
-	for _, path := range filesOf(cfg) {
-		data, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if path == cfg.Path {
-			data = withoutSections(data)
-		}
-		fmt.Fprintf(hash, "%s %d\n", path, len(data))
-		hash.Write(data)
-	}
-	return hash.Sum(nil), nil
-}
-
-// withoutSections leaves the sections gravity: and uwsgi: (of galaxy.ini, [uwsgi] and [server:…]) out of a configuration
-// file, with comments and blank lines: what they say of a process is in its arguments, variables and sockets.
-func withoutSections(data []byte) []byte {
-	var out bytes.Buffer
-	left := false
-	for line := range bytes.Lines(data) {
-		text := bytes.TrimRight(line, " \t\r\n")
-		trimmed := bytes.TrimSpace(text)
-		if len(trimmed) == 0 || trimmed[0] == '#' {
-			continue
-		}
-		switch {
-		case text[0] == '[':
-			left = bytes.HasPrefix(text, []byte("[uwsgi]")) || bytes.HasPrefix(text, []byte("[server:"))
-		case text[0] != ' ' && text[0] != '\t' && text[0] != '-' && bytes.ContainsRune(text, ':'):
-			if key, _, _ := bytes.Cut(text, []byte(":")); !bytes.ContainsAny(key, "= ") {
-				left = string(key) == "gravity" || string(key) == "uwsgi"
-			}
-		}
-		if !left {
-			out.Write(text)
-			out.WriteByte('\n')
-		}
-	}
-	return out.Bytes()
-}
-
 // runDir is where process ids and the sockets of wake-ups are.
 func runDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "run") }
 
@@ -776,75 +647,4 @@ func (r *server) listening() (sockets []*listen.Socket) {
 		}
 	}
 	return sockets
-}
-
-// greet says in a few lines that the server is up, and what to do next.
-func greet(w io.Writer, cfg *config.Config, plan []deployment.Planned) {
-	var addresses []string
-	for _, p := range plan {
-		for _, s := range p.Listeners {
-			if url := urlOf(s); url != "" && !slices.Contains(addresses, url) {
-				addresses = append(addresses, url)
-			}
-		}
-	}
-	web, handlers := 0, 0
-	for _, p := range plan {
-		if p.Kind == deployment.Web {
-			web++
-		} else {
-			handlers++
-		}
-	}
-	fmt.Fprintf(w, "Orrery serves Galaxy at %s\n", strings.Join(addresses, " and "))
-	fmt.Fprintf(w, "  processes  %s\n", processes(web, handlers))
-	fmt.Fprintf(w, "  database   %s\n", cfg.Database.Redacted())
-	fmt.Fprintf(w, "  toolbox    %s\n", strings.Join(toolboxFiles(cfg), ", "))
-	if _, err := os.Stat(filepath.Join(clientDir(cfg.Root, cfg.StaticDir), "dist")); web > 0 && err != nil {
-		fmt.Fprintf(w, "  client     missing, only the API is served: %s\n", client.HowToGet)
-	}
-	fmt.Fprintf(w, "  logs       %s\n", cfg.LogDir)
-	switch {
-	case len(cfg.AdminUsers) > 0:
-		fmt.Fprintf(w, "  admins     %s (register with that address to become one)\n", strings.Join(cfg.AdminUsers, ", "))
-	default:
-		where := cfg.Path
-		if where == "" {
-			where = "config/galaxy.yml"
-		}
-		fmt.Fprintf(w, "  admins     none yet: register in the browser, then put that address into %s:\n", where)
-		fmt.Fprint(w, "               galaxy:\n                 admin_users: you@example.org\n             and start again\n")
-	}
-	fmt.Fprintln(w, "Ctrl-C stops it.")
-}
-
-// urlOf is where a person finds a listener.
-func urlOf(s listen.Spec) string {
-	a, err := listen.Parse(s.Bind)
-	if err != nil {
-		return s.Bind
-	}
-	switch url := a.URL(); s.Protocol {
-	case listen.HTTPS:
-		return "https" + strings.TrimPrefix(url, "http")
-	case listen.UWSGI:
-		return a.String() + " (uwsgi)"
-	case listen.Redirect:
-		return ""
-	default:
-		return url
-	}
-}
-
-func processes(web, handlers int) string {
-	count := func(n int, what string) string {
-		if n == 1 {
-			return "1 " + what
-		}
-		return strconv.Itoa(n) + " " + what + "s"
-	}
-	if handlers == 0 {
-		return count(web, "web worker") + " that run the jobs too"
-	}
-	return count(web, "web worker") + ", " + count(handlers, "job handler")
 }

@@ -131,14 +131,16 @@ func (p *process) listen() (err error) {
 
 // linger is how long connections may be idle now that this process ends. When
 // another has its place, they stay open for a while, so that no client finds one
-// closed that it is about to use. When the server stops, nobody waits for them.
+// closed that it is about to use. When the server stops there is a moment for what
+// a proxy has just sent, and no more.
 func (p *process) linger() time.Duration {
+	const moment = 300 * time.Millisecond
 	if p.child == nil {
-		return 0
+		return moment
 	}
 	text, err := os.ReadFile(filepath.Join(runDir(p.cfg), p.flags.serverName+".pid"))
 	if err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(os.Getpid()) {
-		return 0
+		return moment
 	}
 	return web.StandardLinger
 }

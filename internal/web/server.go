@@ -55,7 +55,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = "/"
 	}
 	h := w.Header()
-	if r.URL.Path == "/api/version" && r.Method == http.MethodGet {
+	if r.URL.Path == "/api/version" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		h["Content-Type"] = jsonType
 		_, _ = w.Write(s.Version) //nolint:gosec // the same for everyone
 		return
