@@ -15,6 +15,7 @@ import (
 
 	"orrery/internal/config"
 	"orrery/internal/deployment"
+	"orrery/internal/listen"
 	"orrery/internal/supervisor"
 )
 
@@ -68,7 +69,7 @@ func specsOf(cfg *config.Config, plan *deployment.Plan) ([]supervisor.Spec, erro
 			MemoryLimit: int64(p.MemoryLimit * (1 << 30)), Stamp: hex.EncodeToString(sum[:8]),
 		}
 		if p.Kind == deployment.Web {
-			spec.Listen = p.Listeners
+			spec.Listen = withPlaces(cfg, p.Listeners)
 		}
 		specs = append(specs, spec)
 	}
@@ -83,6 +84,25 @@ func assigning(h deployment.Handling) deployment.Handling {
 	}
 	h.EditionReason = ""
 	return h
+}
+
+// withPlaces says of addresses that no file names, where one would: for the
+// message when something else listens there.
+func withPlaces(cfg *config.Config, listeners []listen.Spec) []listen.Spec {
+	file, setting := cfg.Path, "gravity: gunicorn: bind"
+	if file == "" {
+		file = "config/galaxy.yml"
+	}
+	if cfg.Edition == config.Edition1901 {
+		setting = "uwsgi: http"
+	}
+	out := slices.Clone(listeners)
+	for i := range out {
+		if out[i].At == "" {
+			out[i].At = fmt.Sprintf("the address is the default one, since %s has no “%s”", file, setting)
+		}
+	}
+	return out
 }
 
 // filesOf are the files that the configuration was read from, and those that it names.
