@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,11 +23,7 @@ func giveWay() error {
 	if now, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || now != 20 {
 		return err
 	}
-	// Where the kernel groups processes by session, a nice value counts within a
-	// session only; supervised handlers have their own.
-	if sid, err := unix.Getsid(0); err == nil && sid == os.Getpid() {
-		_ = os.WriteFile("/proc/self/autogroup", []byte(handlerSessionNice), 0)
-	}
+	_ = weighSession(handlerSessionNice) // not every kernel groups processes so
 	// Linux keeps a priority for each thread; new ones take over their maker's.
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -42,4 +39,25 @@ func giveWay() error {
 		}
 	}
 	return nil
+}
+
+// errNotOurs is the answer for a session that is somebody's terminal.
+var errNotOurs = errors.New("this process does not lead its session")
+
+// weighSession sets the weight of this process's session as a nice value. Where
+// the kernel groups processes by session (sched_autogroup), an ordinary nice value
+// counts within a session only; supervised processes have one each.
+func weighSession(nice string) error {
+	if sid, err := unix.Getsid(0); err != nil || sid != os.Getpid() {
+		return errNotOurs
+	}
+	return os.WriteFile("/proc/self/autogroup", []byte(nice), 0)
+}
+
+// raiseSession gives the session its usual weight. The kernel lets ordinary
+// users change ten in a second, all together, so that it may have to wait.
+func raiseSession(nice string) {
+	for errors.Is(weighSession(nice), unix.EAGAIN) {
+		time.Sleep(100 * time.Millisecond)
+	}
 }

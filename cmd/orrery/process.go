@@ -121,7 +121,17 @@ func (p *process) modestly() (done func()) {
 		return func() {}
 	}
 	most := runtime.GOMAXPROCS(1)
-	return func() { runtime.GOMAXPROCS(most) }
+	lowered := weighSession("19") == nil
+	return func() {
+		runtime.GOMAXPROCS(most)
+		if lowered {
+			usual := "0"
+			if p.flags.onlyHandler {
+				usual = handlerSessionNice
+			}
+			go raiseSession(usual)
+		}
+	}
 }
 
 func (p *process) openStores(ctx context.Context) (err error) {
