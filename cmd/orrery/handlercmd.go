@@ -105,12 +105,13 @@ func runHandler(args []string) error {
 
 // handle runs the handler until it is told to stop.
 func (f *processFlags) handle() error {
+	noWay := giveWay() // before the work of starting, which web workers are not to notice either
 	p, err := open(context.Background(), f)
 	if err != nil {
 		return err
 	}
-	if err := giveWay(); err != nil {
-		p.log.Warn("the handler and its jobs have the same priority as the web workers", "error", err)
+	if noWay != nil {
+		p.log.Warn("the handler and its jobs have the same priority as the web workers", "error", noWay)
 	}
 	ctx, stop := p.stopSignal()
 	defer stop()

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +22,12 @@ func giveWay() error {
 	if now, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || now != 20 {
 		return err
 	}
-	_ = weighSession(handlerSessionNice) // not every kernel groups processes so
+	// Where the kernel groups processes by session (sched_autogroup), a nice value
+	// counts within a session only. Supervised handlers lead one of their own; a
+	// terminal's session is not ours to weigh, and not every kernel has such groups.
+	if sid, err := unix.Getsid(0); err == nil && sid == os.Getpid() {
+		_ = os.WriteFile("/proc/self/autogroup", []byte(handlerSessionNice), 0)
+	}
 	// Linux keeps a priority for each thread; new ones take over their maker's.
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -39,25 +43,4 @@ func giveWay() error {
 		}
 	}
 	return nil
-}
-
-// errNotOurs is the answer for a session that is somebody's terminal.
-var errNotOurs = errors.New("this process does not lead its session")
-
-// weighSession sets the weight of this process's session as a nice value. Where
-// the kernel groups processes by session (sched_autogroup), an ordinary nice value
-// counts within a session only; supervised processes have one each.
-func weighSession(nice string) error {
-	if sid, err := unix.Getsid(0); err != nil || sid != os.Getpid() {
-		return errNotOurs
-	}
-	return os.WriteFile("/proc/self/autogroup", []byte(nice), 0)
-}
-
-// raiseSession gives the session its usual weight. The kernel lets ordinary
-// users change ten in a second, all together, so that it may have to wait.
-func raiseSession(nice string) {
-	for errors.Is(weighSession(nice), unix.EAGAIN) {
-		time.Sleep(100 * time.Millisecond)
-	}
 }

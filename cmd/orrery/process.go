@@ -121,17 +121,7 @@ func (p *process) modestly() (done func()) {
 		return func() {}
 	}
 	most := runtime.GOMAXPROCS(1)
-	lowered := weighSession("19") == nil
-	return func() {
-		runtime.GOMAXPROCS(most)
-		if lowered {
-			usual := "0"
-			if p.flags.onlyHandler {
-				usual = handlerSessionNice
-			}
-			go raiseSession(usual)
-		}
-	}
+	return func() { runtime.GOMAXPROCS(most) }
 }
 
 func (p *process) openStores(ctx context.Context) (err error) {

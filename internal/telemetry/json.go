@@ -1,10 +1,8 @@
 package telemetry
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
-	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -19,62 +17,20 @@ const (
 	JSON Format = "json"
 )
 
-// jsonHandler writes a record as one JSON object in a line: time, level, process, message, then its attributes; those of
-// groups with the group's name and a dot before theirs.
-type jsonHandler struct {
-	log     *Log
-	process string
-	before  []byte // the attributes of With, rendered
-	group   string
-}
+// jsonForm is one JSON object in a line: time, level, process, message, then the attributes.
+var jsonForm = form{begin: beginJSON, attr: appendJSON, end: "}\n"}
 
-// Enabled tells whether records of a level are written.
-func (h *jsonHandler) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= h.log.options.Level.Level()
-}
-
-// Handle writes one record.
-func (h *jsonHandler) Handle(ctx context.Context, r slog.Record) error {
-	line := make([]byte, 0, 256)
+func beginJSON(line []byte, process string, r slog.Record) []byte {
 	line = append(line, '{')
 	if !r.Time.IsZero() {
 		line = r.Time.UTC().AppendFormat(append(line, `"time":"`...), "2006-01-02T15:04:05.000000Z")
 		line = append(line, `",`...)
 	}
 	line = append(line, `"level":"`+jsonLevel(r.Level)+`"`...)
-	if h.process != "" {
-		line = appendJSONString(append(line, `,"process":`...), h.process)
+	if process != "" {
+		line = appendJSONString(append(line, `,"process":`...), process)
 	}
-	line = appendJSONString(append(line, `,"message":`...), r.Message)
-	line = append(line, h.before...)
-	for _, a := range carriedBy(ctx, r) {
-		line = appendJSONAttr(line, "", a)
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		line = appendJSONAttr(line, h.group, a)
-		return true
-	})
-	return h.log.write(r.Level, append(line, "}\n"...))
-}
-
-// WithAttrs returns a handler whose lines carry further attributes.
-func (h *jsonHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	with := *h
-	with.before = slices.Clone(h.before)
-	for _, a := range attrs {
-		with.before = appendJSONAttr(with.before, h.group, a)
-	}
-	return &with
-}
-
-// WithGroup returns a handler that puts a name before the keys of further attributes.
-func (h *jsonHandler) WithGroup(name string) slog.Handler {
-	if name == "" {
-		return h
-	}
-	with := *h
-	with.group += name + "."
-	return &with
+	return appendJSONString(append(line, `,"message":`...), r.Message)
 }
 
 // jsonLevel is Galaxy's name of a level.
@@ -95,21 +51,8 @@ func jsonLevel(level slog.Level) string {
 	}
 }
 
-func appendJSONAttr(line []byte, group string, a slog.Attr) []byte {
-	value := a.Value.Resolve()
-	if value.Kind() == slog.KindGroup {
-		if a.Key != "" {
-			group += a.Key + "."
-		}
-		for _, inner := range value.Group() {
-			line = appendJSONAttr(line, group, inner)
-		}
-		return line
-	}
-	if a.Equal(slog.Attr{}) {
-		return line
-	}
-	line = appendJSONString(append(line, ','), group+a.Key)
+func appendJSON(line []byte, key string, value slog.Value) []byte {
+	line = appendJSONString(append(line, ','), key)
 	line = append(line, ':')
 	switch value.Kind() {
 	case slog.KindBool:

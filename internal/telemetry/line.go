@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,62 +16,100 @@ import (
 // maxValue bounds one value in a line, in bytes: a log is read by people.
 const maxValue = 8192
 
-// lineHandler writes a record as one line: date, time, level, process, message, then its attributes as key=value.
-type lineHandler struct {
+// handler writes records as lines in a form: what a record begins with, its attributes (those of groups with the group's
+// name and a dot before theirs), and how it ends.
+type handler struct {
 	log     *Log
 	process string
-	before  string // the attributes of With, rendered
+	form    form
+	before  []byte // the attributes of With, rendered
 	group   string // the groups of WithGroup, each with a dot
 }
 
+// form is how lines are written. Its functions append to a line.
+type form struct {
+	begin func(line []byte, process string, r slog.Record) []byte
+	attr  func(line []byte, key string, value slog.Value) []byte // of a value that is resolved and no group
+	end   string
+}
+
 // Enabled tells whether records of a level are written.
-func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool {
+func (h *handler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= h.log.options.Level.Level()
 }
 
 // Handle writes one record.
-func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
-	line := make([]byte, 0, 256)
-	if !r.Time.IsZero() {
-		line = r.Time.AppendFormat(line, "2006-01-02 15:04:05.000 ")
-	}
-	line = append(line, levelName(r.Level)...)
-	line = append(line, ' ')
-	if h.process != "" {
-		line = append(line, h.process...)
-		line = append(line, ": "...)
-	}
-	line = append(line, oneLine(r.Message)...)
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	line := h.form.begin(make([]byte, 0, 256), h.process, r)
 	line = append(line, h.before...)
 	for _, a := range carriedBy(ctx, r) {
-		line = appendAttr(line, "", a)
+		line = h.form.appendAttr(line, "", a)
 	}
 	r.Attrs(func(a slog.Attr) bool {
-		line = appendAttr(line, h.group, a)
+		line = h.form.appendAttr(line, h.group, a)
 		return true
 	})
-	return h.log.write(r.Level, append(line, '\n'))
+	return h.log.write(r.Level, append(line, h.form.end...))
 }
 
 // WithAttrs returns a handler whose lines carry further attributes.
-func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	with := *h
-	rendered := []byte(h.before)
+	with.before = slices.Clone(h.before)
 	for _, a := range attrs {
-		rendered = appendAttr(rendered, h.group, a)
+		with.before = h.form.appendAttr(with.before, h.group, a)
 	}
-	with.before = string(rendered)
 	return &with
 }
 
 // WithGroup returns a handler that puts a name before the keys of further attributes.
-func (h *lineHandler) WithGroup(name string) slog.Handler {
+func (h *handler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
 	with := *h
 	with.group += name + "."
 	return &with
+}
+
+func (f *form) appendAttr(line []byte, group string, a slog.Attr) []byte {
+	value := a.Value.Resolve()
+	if value.Kind() == slog.KindGroup {
+		if a.Key != "" {
+			group += a.Key + "."
+		}
+		for _, inner := range value.Group() {
+			line = f.appendAttr(line, group, inner)
+		}
+		return line
+	}
+	if a.Equal(slog.Attr{}) {
+		return line
+	}
+	return f.attr(line, group+a.Key, value)
+}
+
+// textForm is one line for people: date, time, level, process, message, then the attributes as key=value.
+var textForm = form{begin: beginText, attr: appendText, end: "\n"}
+
+func beginText(line []byte, process string, r slog.Record) []byte {
+	if !r.Time.IsZero() {
+		line = r.Time.AppendFormat(line, "2006-01-02 15:04:05.000 ")
+	}
+	line = append(line, levelName(r.Level)...)
+	line = append(line, ' ')
+	if process != "" {
+		line = append(line, process...)
+		line = append(line, ": "...)
+	}
+	return append(line, oneLine(r.Message)...)
+}
+
+func appendText(line []byte, key string, value slog.Value) []byte {
+	line = append(line, ' ')
+	line = append(line, word(key)...)
+	line = append(line, '=')
+	return append(line, word(valueText(value))...)
 }
 
 // levelName is the level in five columns.
@@ -89,26 +128,6 @@ func levelName(level slog.Level) string {
 	default:
 		return "CRIT "
 	}
-}
-
-func appendAttr(line []byte, group string, a slog.Attr) []byte {
-	value := a.Value.Resolve()
-	if value.Kind() == slog.KindGroup {
-		if a.Key != "" {
-			group += a.Key + "."
-		}
-		for _, inner := range value.Group() {
-			line = appendAttr(line, group, inner)
-		}
-		return line
-	}
-	if a.Equal(slog.Attr{}) {
-		return line
-	}
-	line = append(line, ' ')
-	line = append(line, word(group+a.Key)...)
-	line = append(line, '=')
-	return append(line, word(valueText(value))...)
 }
 
 func valueText(v slog.Value) string {

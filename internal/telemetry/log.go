@@ -81,11 +81,11 @@ func Open(options Options) (*Log, error) {
 	} else if options.Mirror == nil {
 		l.options.Mirror = os.Stderr
 	}
+	form := textForm
 	if options.Format == JSON {
-		l.Logger = slog.New(&jsonHandler{log: l, process: options.Process})
-	} else {
-		l.Logger = slog.New(&lineHandler{log: l, process: options.Process})
+		form = jsonForm
 	}
+	l.Logger = slog.New(&handler{log: l, process: options.Process, form: form})
 	return l, nil
 }
 
