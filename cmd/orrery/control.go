@@ -54,6 +54,19 @@ func (c *control) open() error {
 	return c.dial()
 }
 
+// openFor does what every verb that takes names begins with: it reads the command
+// line, opens, and gives the names of processes, groups and services.
+func (c *control) openFor(fs *flag.FlagSet, args []string) (names []string, err error) {
+	words, err := parse(fs, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.open(); err != nil {
+		return nil, err
+	}
+	return c.withoutInstance(words), nil
+}
+
 // read reads the configuration. One with mistakes still tells where the
 // running server is: that is how one stops it.
 func (c *control) read() error {

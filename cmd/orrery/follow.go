@@ -23,14 +23,11 @@ func runFollow(args []string) error {
 	fs := newFlags("follow")
 	c := controlFlags(fs)
 	lines := fs.Int("n", 10, "print the last `LINES` of each log first")
-	words, err := parse(fs, args)
+	names, err := c.openFor(fs, args)
 	if err != nil {
 		return err
 	}
-	if err := c.open(); err != nil {
-		return err
-	}
-	logs, err := c.logs(c.withoutInstance(words))
+	logs, err := c.logs(names)
 	if err != nil {
 		return err
 	}

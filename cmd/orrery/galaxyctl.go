@@ -136,14 +136,11 @@ func runShow(args []string) error {
 func runStatus(args []string) error {
 	fs := newFlags("status")
 	c := controlFlags(fs)
-	words, err := parse(fs, args)
+	names, err := c.openFor(fs, args)
 	if err != nil {
 		return err
 	}
-	if err := c.open(); err != nil {
-		return err
-	}
-	return c.status(c.withoutInstance(words), time.Now())
+	return c.status(names, time.Now())
 }
 
 // status prints the processes. Nothing running is exit status 3, something that
@@ -227,15 +224,12 @@ func orderCommand(verb supervisor.Verb) func(args []string) error {
 	return func(args []string) error {
 		fs := newFlags(string(verb))
 		c := controlFlags(fs)
-		words, err := parse(fs, args)
+		names, err := c.openFor(fs, args)
 		if err != nil {
 			return err
 		}
-		if err := c.open(); err != nil {
-			return err
-		}
 		defer c.notices()
-		return c.order(supervisor.Order{Verb: verb, Names: c.withoutInstance(words)})
+		return c.order(supervisor.Order{Verb: verb, Names: names})
 	}
 }
 
@@ -244,14 +238,10 @@ func runGraceful(args []string) error {
 	fs := newFlags("graceful")
 	c := controlFlags(fs)
 	startIfStopped := fs.Bool("start-if-stopped", false, "start what does not run, or the server when none does, instead of refusing")
-	words, err := parse(fs, args)
+	names, err := c.openFor(fs, args)
 	if err != nil {
 		return err
 	}
-	if err := c.open(); err != nil {
-		return err
-	}
-	names := c.withoutInstance(words)
 	if len(c.supervisors) == 0 && *startIfStopped {
 		return c.startServer(names, startOptions{})
 	}
@@ -271,14 +261,10 @@ func runStop(args []string) error {
 	fs := newFlags("stop")
 	c := controlFlags(fs)
 	pidPath := fs.String("pid-file", "", "`FILE` is where the process id was written; it is removed")
-	words, err := parse(fs, args)
+	names, err := c.openFor(fs, args)
 	if err != nil {
 		return err
 	}
-	if err := c.open(); err != nil {
-		return err
-	}
-	names := c.withoutInstance(words)
 	if len(c.supervisors) == 0 {
 		return c.notRunningAnyway(*pidPath)
 	}
@@ -392,14 +378,10 @@ func runRestart(args []string) error {
 	fs := newFlags("restart")
 	c := controlFlags(fs)
 	o := startFlags(fs)
-	words, err := parse(fs, args)
+	names, err := c.openFor(fs, args)
 	if err != nil {
 		return err
 	}
-	if err := c.open(); err != nil {
-		return err
-	}
-	names := c.withoutInstance(words)
 	if len(c.supervisors) == 0 && len(names) == 0 {
 		c.sayf("no server runs; starting one")
 		return c.startServer(nil, *o)

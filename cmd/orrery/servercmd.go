@@ -115,14 +115,10 @@ func runStart(args []string) error {
 	var foreground bool
 	fs.BoolVar(&foreground, "f", false, "stay in the foreground and print the logs of all processes")
 	fs.BoolVar(&foreground, "foreground", false, "the same as -f")
-	words, err := parse(fs, args)
+	names, err := c.openFor(fs, args)
 	if err != nil {
 		return err
 	}
-	if err := c.open(); err != nil {
-		return err
-	}
-	names := c.withoutInstance(words)
 	if len(c.supervisors) == 0 {
 		if foreground && len(names) == 0 {
 			// As galaxy, for the supervisor calls the program by these arguments again
